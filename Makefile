@@ -1,0 +1,39 @@
+# Two commands on a fresh machine with python3.11 or later, pip and make: `make run` and `make test`.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := UV_PYTHON_DOWNLOADS=never .tools/bin/uv
+export UV_PYTHON := $(PYTHON)
+export SEND_HOME ?= $(CURDIR)/home
+
+.PHONY: run test bench lint set-up set-up-tests clean
+
+run: .venv/.set-up
+	@.venv/bin/send demo --if-absent
+	@.venv/bin/send run
+
+test: .venv/.set-up-tests
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest
+
+bench: .venv/.set-up-tests
+	.venv/bin/python -m benchmarks.stages
+
+set-up: .venv/.set-up
+set-up-tests: .venv/.set-up-tests
+
+.tools/bin/uv:
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.set-up: pyproject.toml uv.lock | .tools/bin/uv
+	$(UV) sync --frozen --inexact --no-dev --quiet
+	@touch $@
+
+.venv/.set-up-tests: pyproject.toml uv.lock | .tools/bin/uv
+	$(UV) sync --frozen --inexact --quiet
+	@touch .venv/.set-up $@
+
+clean:
+	rm -rf .venv .tools dbt_project/target dbt_project/logs

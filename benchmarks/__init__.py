@@ -1,0 +1,1 @@
+"""The benchmark: what each stage of a run costs."""

@@ -1,0 +1,113 @@
+"""The rules as the contracts in ``checks/contracts/<layer>/<dataset>.yml`` state them, one rule in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from connectors.errors import ConfigurationError
+
+CONTRACTS = Path(__file__).parent / "contracts"
+SEVERITIES = ("error", "query", "warning")
+OWNERS = ("sen_team", "schools_data_team", "health_steward", "social_care_steward", "bi_team")
+ATTRIBUTES = ("severity", "owner", "organisation", "item", "basis", "why", "remedy")
+BUILT_AFTER_CHECKS = ("lists/list_records_to_correct",)
+"""Datasets made from what the other checks found, so checked after them."""
+
+
+class ContractUnreadable(ConfigurationError):
+    """A check contract that cannot be followed; its rules cannot run, so what they guard is held."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. ``dataset`` is ``<layer>/<table>``; ``query`` gives its failing rows, None for a check of columns.
+
+    ``why`` says why it matters, ``remedy`` what an officer does, ``basis`` where it comes from.
+    """
+
+    rule_id: str
+    name: str
+    dataset: str
+    severity: str
+    owner: str
+    organisation: str
+    item: str
+    basis: str
+    why: str
+    remedy: str
+    query: str | None
+
+    @property
+    def layer(self) -> str:
+        """The folder of its contract: landing, core or lists."""
+        return self.dataset.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One contract file: the columns its dataset must have and its rules."""
+
+    dataset: str
+    columns: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def table(self) -> str:
+        """The dataset's table or view without its schema."""
+        return self.dataset.partition("/")[2]
+
+
+def dataset_of(path: Path) -> str:
+    """The dataset a contract file is about, from its place: ``<layer>/<table>``."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+def contract_paths(folder: Path = CONTRACTS) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The contract files by name: those on landing and warehouse, then those on what is built from the findings."""
+    paths = sorted(folder.glob("*/*.yml"))
+    first = tuple(path for path in paths if dataset_of(path) not in BUILT_AFTER_CHECKS)
+    return first, tuple(path for path in paths if dataset_of(path) in BUILT_AFTER_CHECKS)
+
+
+def read_contract(path: Path) -> Contract:
+    """The contract in ``path``. Raises ``ContractUnreadable`` saying what is wrong with it."""
+    dataset = dataset_of(path)
+    try:
+        written = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        shared = written.get("check_attributes", {})
+        rules = tuple(_rule(kind, body, dataset, shared) for entry in written["checks"] for kind, body in entry.items())
+        contract = Contract(dataset, tuple(column["name"] for column in written["columns"]), rules)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise ContractUnreadable(
+            f"The check contract {dataset}.yml cannot be followed ({type(error).__name__}: {error})."
+        ) from None
+    if written["dataset"] != f"warehouse/{dataset}":
+        raise ContractUnreadable(f"The check contract {dataset}.yml says it is of {written['dataset']!r}.")
+    if len({rule.rule_id for rule in rules}) < len(rules):
+        raise ContractUnreadable(f"The check contract {dataset}.yml has two rules of one id.")
+    return contract
+
+
+def _rule(kind: str, body: dict[str, Any], dataset: str, shared: dict[str, Any]) -> Rule:
+    if kind not in ("failed_rows", "schema"):
+        raise TypeError(f"{kind} is neither failed_rows nor schema")
+    attributes = {**shared, **body["attributes"]}
+    return Rule(
+        rule_id=body["qualifier"],
+        name=body["name"],
+        dataset=dataset,
+        query=body["query"].strip() if kind == "failed_rows" else None,
+        **{
+            key: str(attributes[key]) for key in ("severity", "owner", "organisation", "item", "basis", "why", "remedy")
+        },
+    )
+
+
+def read_contracts(paths: Sequence[Path]) -> tuple[Contract, ...]:
+    """The contracts in ``paths``, in their order. Raises ``ContractUnreadable``."""
+    return tuple(read_contract(path) for path in paths)

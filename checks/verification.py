@@ -1,0 +1,241 @@
+"""Runs the contracts with Soda on an open DuckDB connection, all in one session, and says of each rule how it ended.
+
+Nothing leaves the machine: Soda's telemetry is off, no Soda Cloud is given, and its log is silent because it may
+quote data.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import duckdb
+
+from checks.rules import Contract, ContractUnreadable, Rule, contract_paths, dataset_of, read_contract
+from connectors.contract import all_contracts
+
+__all__ = ["Outcome", "RuleResult", "contract_paths", "prepare", "verify_contracts", "warm_up"]
+
+MACROS = Path(__file__).with_name("macros.sql")
+DATA_SOURCE = "warehouse"
+SODA_LOGGERS = ("soda", "soda_core", "soda_duckdb")
+
+Outcome = Literal["passed", "failed", "crashed", "skipped"]
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """How one rule ended. ``crashed`` and ``skipped`` mean it said nothing about the data: neither is a pass.
+
+    ``failed_rows`` counts rows of its query; ``seconds`` is the time its statement took.
+    """
+
+    rule: Rule
+    outcome: Outcome
+    failed_rows: int = 0
+    seconds: float = 0.0
+
+    @property
+    def rule_id(self) -> str:
+        """The rule's id, the same in every run."""
+        return self.rule.rule_id
+
+    @property
+    def name(self) -> str:
+        """What the rule says, in words."""
+        return self.rule.name
+
+    @property
+    def dataset(self) -> str:
+        """The contract it stands in, ``<layer>/<table>``."""
+        return self.rule.dataset
+
+    @property
+    def layer(self) -> str:
+        """Landing, core or lists."""
+        return self.rule.layer
+
+    @property
+    def severity(self) -> str:
+        """Error, query or warning."""
+        return self.rule.severity
+
+    @property
+    def owner(self) -> str:
+        """Who mends what it finds."""
+        return self.rule.owner
+
+    @property
+    def has_run(self) -> bool:
+        """Whether it said anything about the data."""
+        return self.outcome in ("passed", "failed")
+
+
+def warm_up() -> None:
+    """Imports Soda with its telemetry off; takes a second or two, so worth doing while something else waits."""
+    os.environ["SODA_CORE_TELEMETRY_ENABLED"] = "false"
+    import soda_core.contracts.contract_verification  # noqa: F401
+    import soda_duckdb.common.data_sources.duckdb_data_source  # noqa: F401
+
+
+class _TimedConnection:
+    """The connection as Soda sees it, with the seconds each statement took."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self.statements: list[tuple[str, float]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+    def execute(self, statement: str, *arguments: Any) -> duckdb.DuckDBPyConnection:
+        started = perf_counter()
+        try:
+            return self.connection.execute(statement, *arguments)
+        finally:
+            self.statements.append((_one_line(statement), perf_counter() - started))
+
+    def seconds_of(self, rule: Rule) -> float:
+        """The seconds of the statements that carry the rule's query."""
+        if rule.query is None:
+            return 0.0
+        query = _one_line(rule.query)
+        return sum(seconds for statement, seconds in self.statements if query in statement)
+
+
+def _one_line(statement: str) -> str:
+    return " ".join(statement.split())
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Soda logs nothing: its messages quote the statements and values they fail on."""
+    loggers = [logging.getLogger(name) for name in SODA_LOGGERS]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, was_disabled in zip(loggers, before, strict=True):
+            logger.disabled = was_disabled
+
+
+def verify_contracts(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[RuleResult]:
+    """Runs every rule of the contracts in ``paths`` and gives one result a rule, in the contracts' order.
+
+    A rule that Soda gives no verdict on is ``crashed``; so is a contract that cannot be read, under the rule id
+    ``contract_readable``. What rules share is made in the schema ``checks`` of the open database: the macros of
+    ``macros.sql``, and ``checks.extract`` with each extract's owner and organisation.
+    """
+    prepare(connection)
+    contracts: list[Contract] = []
+    results: list[RuleResult] = []
+    for path in paths:
+        try:
+            contracts.append(read_contract(path))
+        except ContractUnreadable as error:
+            results.append(RuleResult(_rule_of_unreadable(dataset_of(path), str(error)), "crashed"))
+    readable = [path for path in paths if dataset_of(path) in {contract.dataset for contract in contracts}]
+    timed = _TimedConnection(connection)
+    verdicts = _verdicts(timed, contracts, readable)
+    for contract in contracts:
+        for rule in contract.rules:
+            outcome, failed_rows = verdicts.get((contract.dataset, rule.rule_id), ("crashed", 0))
+            results.append(RuleResult(rule, outcome, failed_rows, timed.seconds_of(rule)))
+    return results
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes what rules share in the schema ``checks``: the macros, and each extract's owner and organisation."""
+    connection.execute("create schema if not exists checks")
+    connection.execute(MACROS.read_text(encoding="utf-8"))
+    connection.execute("create or replace table checks.extract (extract varchar, owner varchar, organisation varchar)")
+    connection.executemany(
+        "insert into checks.extract values (?, ?, ?)",
+        [(contract.extract, contract.owner, contract.organisation) for contract in all_contracts()],
+    )
+
+
+def _rule_of_unreadable(dataset: str, reason: str) -> Rule:
+    return Rule(
+        rule_id="contract_readable",
+        name=reason,
+        dataset=dataset,
+        severity="error",
+        owner="bi_team",
+        organisation="corporate",
+        item="contract",
+        basis="A rule that cannot be read cannot pass",
+        why="None of the contract's rules ran.",
+        remedy="Mend the contract's file.",
+        query=None,
+    )
+
+
+def _data_source(connection: _TimedConnection) -> Any:
+    """The open connection as a Soda data source."""
+    from soda_duckdb.common.data_sources.duckdb_data_source import (
+        DuckDBDataSourceConnection,
+        DuckDBDataSourceConnectionWrapper,
+        DuckDBDataSourceImpl,
+    )
+    from soda_duckdb.common.data_sources.duckdb_data_source_connection import (
+        DuckDBDataSource,
+        DuckDBExistingConnectionProperties,
+    )
+
+    return DuckDBDataSourceImpl(
+        data_source_model=DuckDBDataSource(
+            name=DATA_SOURCE,
+            connection_properties=DuckDBExistingConnectionProperties(duckdb_connection=connection.connection),
+        ),
+        connection=DuckDBDataSourceConnection(
+            name=DATA_SOURCE, connection_properties={}, connection=DuckDBDataSourceConnectionWrapper(connection)
+        ),
+    )
+
+
+def _verdicts(
+    connection: _TimedConnection, contracts: Sequence[Contract], paths: Sequence[Path]
+) -> dict[tuple[str, str], tuple[Outcome, int]]:
+    """Soda's verdict on each rule by dataset and rule id; a rule it gave none on is absent."""
+    warm_up()
+    from soda_core.common.logs import Logs
+    from soda_core.common.yaml import ContractYamlSource
+    from soda_core.contracts.contract_verification import CheckOutcome, ContractVerificationSession
+
+    if not paths:
+        return {}
+    outcomes: dict[Any, Outcome] = {
+        CheckOutcome.PASSED: "passed",
+        CheckOutcome.WARN: "failed",
+        CheckOutcome.FAILED: "failed",
+        CheckOutcome.EXCLUDED: "skipped",
+    }
+    verdicts: dict[tuple[str, str], tuple[Outcome, int]] = {}
+    with _silent():
+        logs = Logs()
+        try:
+            session = ContractVerificationSession.execute(
+                contract_yaml_sources=[ContractYamlSource.from_file_path(str(path)) for path in paths],
+                data_source_impls=[_data_source(connection)],
+                logs=logs,
+            )
+        # With one contract Soda raises what goes wrong, with several it reports it: either way no verdict is left.
+        except Exception:
+            return {}
+        finally:
+            logs.close()
+        for contract, verified in zip(contracts, session.contract_verification_results, strict=True):
+            for check in verified.check_results:
+                outcome = outcomes.get(check.outcome, "crashed")
+                failed = int(check.threshold_value or 0) if outcome == "failed" else 0
+                verdicts[contract.dataset, str(check.check.qualifier)] = (outcome, failed)
+    return verdicts

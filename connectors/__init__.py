@@ -1,0 +1,1 @@
+"""Brings extracts in: reads what a source delivers, types it by its contract, and lands it once, for good."""

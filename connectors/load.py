@@ -1,0 +1,494 @@
+"""Loads one extract: finds what is new, reads it, lands it once and commits it with the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from connectors.configuration import Configuration, SourceConfiguration
+from connectors.contract import ExtractContract, read_contract
+from connectors.errors import ConfigurationError, FileRefused, SourceUnavailable
+from connectors.manifest import (
+    DELIVERIES_PER_LOAD,
+    DeliveredBefore,
+    FileEntry,
+    FileStatus,
+    LoadStatus,
+    Manifest,
+    commit,
+    in_utc,
+    known_manifests,
+    load_sequence,
+    manifest_folder,
+)
+from connectors.readers import ROW_FIELDS, Delivered
+from connectors.readers.database import connected, find_table, read_table
+from connectors.reading import ReadingJob, TableReading, read_files, type_delivery
+from connectors.typing_rules import open_typing
+
+# A delivery without one readable row must not empty a table that holds this many: it is refused instead.
+ROWS_WORTH_KEEPING = 10
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one load did. The rows are those of content that was new; ``files`` counts what the source held."""
+
+    extract: str
+    load_id: str
+    files: int = 0
+    rows_read: int = 0
+    rows_loaded: int = 0
+    rows_quarantined: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    is_anything_new: bool = False
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file of the source as it was found; ``state`` is its size and time of change before it was hashed."""
+
+    path: Path
+    name: str
+    sha256: str
+    size: int
+    state: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class _Content:
+    """One file's (or sheet's, or database table's) content for one table, read now or landed before."""
+
+    reading: TableReading
+    source: str
+    sha256: str
+    size: int
+    entry: FileEntry | None
+
+    @property
+    def table(self) -> str:
+        return self.reading.table or ""
+
+
+def load_extract(
+    configuration: Configuration, extract: str, load_id: str, run_id: str, known_at: datetime
+) -> LoadReport:
+    """Lands what is new of ``extract`` and says what was read, loaded, quarantined and refused.
+
+    Content landed before is not landed again. A refused file stops neither the extract's other files nor others'
+    loads. Killed at any instant the landing is as before the load, or as after it.
+
+    Raises ``ConfigurationError`` where the extract is not configured, ``SourceUnavailable`` where its source
+    cannot be reached: then nothing is landed and the load may be tried again.
+    """
+    if extract not in configuration.sources:
+        raise ConfigurationError(f"{extract} has no source in send.yml. Add it under sources.")
+    return _Load(configuration, extract, load_id, run_id, in_utc(known_at)).run()
+
+
+class _Load:
+    def __init__(
+        self, configuration: Configuration, extract: str, load_id: str, run_id: str, known_at: datetime
+    ) -> None:
+        self.configuration = configuration
+        self.contract: ExtractContract = read_contract(extract)
+        self.source: SourceConfiguration = configuration.sources[extract]
+        self.load_id = load_id
+        self.run_id = run_id
+        self.known_at = known_at
+        self.home = configuration.home
+        self.landing = self.home / "landing"
+        self.work = self.home / "tmp" / f"load-{extract}"
+        self.before = DeliveredBefore(known_manifests(self.landing, extract=extract))
+        self.reading_version = _reading_version(self.contract, self.source)
+        self.first_delivery = load_sequence(load_id) * DELIVERIES_PER_LOAD
+        self.deliveries = 0
+        self.entries: list[FileEntry] = []
+
+    def run(self) -> LoadReport:
+        self._sweep()
+        try:
+            contents, refusals, files = self._database() if self.source.kind == "database" else self._files()
+            contents, emptying = self._refuse_emptying(contents)
+            self._place_in_order(contents, [*refusals, *emptying])
+            self._note_refusals([*refusals, *emptying])
+            self._note_withdrawals()
+            return self._finish(files)
+        finally:
+            shutil.rmtree(self.work, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Removes what a killed load of this extract left half-made; Parquet that no manifest names is ignored."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        for partial in manifest_folder(self.landing).glob(f".*-{self.contract.extract}.json.*.partial"):
+            partial.unlink(missing_ok=True)
+
+    def _files(self) -> tuple[list[_Content], list[_Content], int]:
+        """What the source's files hold: contents in the order of delivery, refusals, and how many files there are."""
+        found, refusals = self._look()
+        contents: list[_Content] = []
+        unread: dict[str, list[_File]] = {}
+        for file in found:
+            known = self.before.entries_of(file.sha256)
+            if known and not self._is_to_be_reread(known) and not self._was_refused(file):
+                contents += [
+                    _Content(_reading_before(entry, file.name), file.name, file.sha256, file.size, entry)
+                    for entry in known
+                ]
+            else:
+                unread.setdefault(file.sha256, []).append(file)
+        for content in self._read(unread):
+            (refusals if content.reading.refusal else contents).append(content)
+        contents.sort(key=lambda content: _delivery_order(content.source))
+        return contents, refusals, len({*(file.name for file in found), *(content.source for content in refusals)})
+
+    def _look(self) -> tuple[list[_File], list[_Content]]:
+        """The source's files, hashed, in the order of delivery; and those that cannot be opened."""
+        root = self.configuration.source_root(self.contract.extract)
+        if not root.exists():
+            raise SourceUnavailable(f"{self.contract.extract}: {root} is not there. Is the share mounted?")
+        found: list[_File] = []
+        refusals: list[_Content] = []
+        for path in self.configuration.source_files(self.contract.extract):
+            name = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "replace")
+            try:
+                state = _state_of(path)
+                found.append(_File(path, name, *_sha256_of(path), state))
+            except OSError as error:
+                refusals.append(_refused(name, f"It cannot be opened ({error.strerror}). Check who may read it."))
+        return sorted(found, key=lambda file: _delivery_order(file.name)), refusals
+
+    def _read(self, unread: dict[str, list[_File]]) -> Iterator[_Content]:
+        """Reads each content once, by its hash, and gives what it holds for every file that holds it."""
+        source = self.source.model_dump(by_alias=True)
+        jobs = [
+            ReadingJob(
+                str(file.path), file.name, self.contract.extract, source, self.load_id, str(self.work / str(number))
+            )
+            for number, (file, *_) in enumerate(unread.values())
+        ]
+        for (sha256, files), readings in zip(unread.items(), read_files(jobs), strict=True):
+            if _state_of(files[0].path) != files[0].state:
+                readings = [TableReading("", None, refusal="It changed while it was being read. Run again.")]
+            for file, reading in itertools.product(files, readings):
+                named = replace(reading, file=f"{file.name}#{reading.sheet}" if reading.sheet else file.name)
+                entry = self.before.landed.get((reading.table or "", sha256))
+                yield _Content(named, file.name, sha256, file.size, entry)
+
+    def _is_to_be_reread(self, known: Sequence[FileEntry]) -> bool:
+        """Whether content that counts today was read by an older contract or mapping."""
+        if all(entry.reading == self.reading_version for entry in known):
+            return False
+        return self.contract.history != "whole" or any(
+            entry.sha256 in self.before.standing(entry.table or "") for entry in known
+        )
+
+    def _was_refused(self, file: _File) -> bool:
+        """Whether a sheet of this very content was refused when last seen: then it is looked at again."""
+        return any((entry.source, entry.sha256) == (file.name, file.sha256) for entry in self.before.refused.values())
+
+    def _database(self) -> tuple[list[_Content], list[_Content], int]:
+        contents: list[_Content] = []
+        refusals: list[_Content] = []
+        with connected(self.contract.extract, self.source) as connection, open_typing(self.work) as typing:
+            for table_name, table in self.contract.tables.items():
+                found = find_table(connection, self.source, table_name)
+                name = f"database:{found or self.source.tables.get(table_name, table_name)}"
+                if found is None:
+                    if table_name in self.source.tables:
+                        reason = "send.yml names it, but the database has no such table or view."
+                        refusals.append(_refused(name, reason, table_name))
+                    continue
+                try:
+                    delivered = read_table(connection, self.source, self.contract.extract, table_name, table, found)
+                    hashed = _Hashed(delivered)
+                    (reading,) = type_delivery(
+                        hashed.delivered,
+                        self.contract,
+                        self.source,
+                        typing,
+                        load_id=self.load_id,
+                        file=name,
+                        folder=self.work / table_name,
+                    )
+                except FileRefused as error:
+                    refusals.append(_Content(TableReading.refused(name, error), name, "", 0, None))
+                    continue
+                sha256, size = hashed.digest()
+                entry = self.before.landed.get((table_name, sha256))
+                contents.append(_Content(reading, name, sha256, size, entry))
+        if not contents and not refusals:
+            raise SourceUnavailable(
+                f"{self.contract.extract}: the database has none of the tables {', '.join(self.contract.tables)}. "
+                "Name yours in send.yml under tables, and the schema they are in."
+            )
+        return contents, refusals, len(contents) + len(refusals)
+
+    def _refuse_emptying(self, contents: list[_Content]) -> tuple[list[_Content], list[_Content]]:
+        """Refuses new content without a row for a table that holds many; only where a delivery replaces the last."""
+        if self.contract.history != "whole":
+            return contents, []
+        kept, refused = [], []
+        for content in contents:
+            standing = sum(entry.rows_loaded for entry in self.before.standing(content.table).values())
+            is_new = content.entry is None
+            if is_new and content.reading.rows_loaded == 0 and standing >= ROWS_WORTH_KEEPING:
+                error = FileRefused(
+                    f"None of its {content.reading.rows_read:,} rows can be read, and it would empty {content.table}, "
+                    f"which holds {standing:,}. What was delivered before stands. Ask for the extract again.",
+                    table=content.table,
+                )
+                reading = TableReading.refused(content.reading.file, error, content.reading.sheet)
+                refused.append(_Content(reading, content.source, content.sha256, content.size, None))
+            else:
+                kept.append(content)
+        return kept, refused
+
+    def _next_delivery(self) -> int:
+        self.deliveries += 1
+        return self.first_delivery + self.deliveries
+
+    def _place_in_order(self, contents: list[_Content], refusals: list[_Content]) -> None:
+        if self.contract.history == "whole":
+            for table in self.contract.tables:
+                of_table = [content for content in contents if content.table == table]
+                is_any_new = False
+                for date, batch in _by_date(of_table):
+                    # An older month delivered anew, say corrected, does not take the place of the newest.
+                    is_overtaken = is_any_new and date is not None
+                    is_any_new |= self._place_batch(table, batch, refusals, is_overtaken=is_overtaken)
+        else:
+            for source in dict.fromkeys(content.source for content in contents):
+                self._place_file([content for content in contents if content.source == source])
+
+    def _place_batch(self, table: str, batch: list[_Content], refusals: list[_Content], *, is_overtaken: bool) -> bool:
+        """Places one delivery of a table whose deliveries replace each other: its files stand or fall together.
+
+        ``is_overtaken`` says that content of an earlier date became new in this load. Gives whether this did.
+        """
+        standing = self.before.standing(table)
+        is_standing = {content.sha256 for content in batch} == set(standing)
+        is_lying = all(content.entry and self.before.is_lying(content.source, content.sha256) for content in batch)
+        if (is_standing or is_lying) and not is_overtaken:
+            for content in batch:
+                self._enter(content, content.entry.delivery if content.entry else 0)
+            return False
+        delivery = self._next_delivery()
+        for content in batch:
+            self._enter(content, delivery)
+        # A part that is refused today keeps its last good content: half a delivery must not drop the other half.
+        refused = {content.reading.file for content in refusals}
+        for entry in standing.values():
+            if entry.file in refused:
+                self.entries.append(entry.model_copy(update={"status": "redelivered", "delivery": delivery}))
+        return True
+
+    def _place_file(self, contents: list[_Content]) -> None:
+        """Places one file of an extract whose deliveries stand beside each other, period by period or key by key."""
+        known = [content.entry for content in contents if content.entry]
+        newest = max(self.before.newest.values(), default=0)
+        is_current = bool(known) and max(entry.delivery for entry in known) == newest
+        if known and (is_current or any(self.before.is_lying(c.source, c.sha256) for c in contents)):
+            delivery = max(entry.delivery for entry in known)
+        else:
+            delivery = self._next_delivery()
+        for content in contents:
+            self._enter(content, delivery)
+
+    def _enter(self, content: _Content, delivery: int) -> None:
+        """Notes one content at its delivery, moving Parquet that was read now into the landing."""
+        reading, entry = content.reading, content.entry
+        already = [e for e in self.entries if e.table == content.table and e.sha256 == content.sha256]
+        if already:
+            self.entries.append(already[0].model_copy(update={"file": reading.file, "status": "unchanged"}))
+            return
+        is_read_now = reading.parquet is not None and (entry is None or entry.reading != self.reading_version)
+        if entry is not None and not is_read_now:
+            status: FileStatus = "unchanged" if delivery == entry.delivery else "redelivered"
+            update = {"file": reading.file, "sheet": reading.sheet, "status": status, "delivery": delivery}
+            self.entries.append(entry.model_copy(update=update))
+            return
+        name = f"{content.sha256[:16]}-{self.reading_version[:8]}.parquet"
+        parquet = self._move(reading.parquet, self.landing / self.contract.extract / content.table / name)
+        quarantine = self._move(
+            reading.quarantine, self.home / "quarantine" / self.contract.extract / content.table / name
+        )
+        self.entries.append(
+            FileEntry(
+                file=reading.file,
+                sheet=reading.sheet,
+                table=content.table,
+                sha256=content.sha256,
+                bytes=content.size,
+                status="landed" if entry is None else "reread" if delivery == entry.delivery else "redelivered",
+                delivery=delivery,
+                rows_read=reading.rows_read,
+                rows_loaded=reading.rows_loaded,
+                rows_quarantined=reading.rows_quarantined,
+                parquet=parquet[0] if parquet else None,
+                parquet_bytes=parquet[1] if parquet else None,
+                quarantine=quarantine[0] if quarantine else None,
+                quarantine_bytes=quarantine[1] if quarantine else None,
+                reading=self.reading_version,
+                missing_columns=reading.missing,
+                extra_columns=reading.extra,
+            )
+        )
+
+    def _move(self, made: str | None, target: Path) -> tuple[str, int] | None:
+        """Moves a finished file to its place; one of a killed load may lie there and is replaced."""
+        if made is None:
+            return None
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with Path(made).open("rb") as handle:
+            os.fsync(handle.fileno())
+        Path(made).replace(target)
+        return target.relative_to(self.home).as_posix(), target.stat().st_size
+
+    def _note_refusals(self, refusals: Iterable[_Content]) -> None:
+        for content in refusals:
+            self.entries.append(
+                FileEntry(
+                    file=content.reading.file,
+                    sheet=content.reading.sheet,
+                    table=content.reading.table,
+                    sha256=content.sha256,
+                    bytes=content.size,
+                    status="refused",
+                    delivery=0,
+                    reason=content.reading.refusal,
+                    missing_columns=content.reading.missing,
+                    extra_columns=content.reading.extra,
+                )
+            )
+
+    def _note_withdrawals(self) -> None:
+        """A file that was refused and is no longer there, or no longer refused, is no longer a fault."""
+        here = {entry.file for entry in self.entries}
+        for name, entry in self.before.refused.items():
+            if name not in here:
+                self.entries.append(entry.model_copy(update={"status": "withdrawn", "reason": None}))
+
+    def _is_new(self, entry: FileEntry) -> bool:
+        if entry.status == "refused":
+            before = self.before.refused.get(entry.file)
+            return before is None or (before.sha256, before.reason) != (entry.sha256, entry.reason)
+        return entry.status != "unchanged" or entry.file in self.before.refused
+
+    def _finish(self, files: int) -> LoadReport:
+        is_anything_new = any(self._is_new(entry) for entry in self.entries)
+        refused = [(entry.file, entry.reason or "") for entry in self.entries if entry.status == "refused"]
+        read_now = [entry for entry in self.entries if entry.status in ("landed", "reread")]
+        if is_anything_new:
+            is_any_good = any(entry.status not in ("refused", "withdrawn") for entry in self.entries)
+            status: LoadStatus = "landed" if not refused else "partly_refused" if is_any_good else "refused"
+            commit(
+                self.landing,
+                Manifest(
+                    load_id=self.load_id,
+                    extract=self.contract.extract,
+                    contract_version=self.contract.contract_version,
+                    run_id=self.run_id,
+                    landed_at=self.known_at,
+                    status=status,
+                    files=tuple(self.entries),
+                ),
+            )
+        return LoadReport(
+            extract=self.contract.extract,
+            load_id=self.load_id,
+            files=files,
+            rows_read=sum(entry.rows_read for entry in read_now),
+            rows_loaded=sum(entry.rows_loaded for entry in read_now),
+            rows_quarantined=sum(entry.rows_quarantined for entry in read_now),
+            refused=refused,
+            is_anything_new=is_anything_new,
+        )
+
+
+def _refused(name: str, reason: str, table: str | None = None) -> _Content:
+    """A file or database table that could not be looked into."""
+    return _Content(TableReading(name, table, refusal=reason), name, "", 0, None)
+
+
+def _state_of(path: Path) -> tuple[int, int] | None:
+    """The file's size and time of change, by which it is seen to change while it is read; None where it is gone."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns
+
+
+def _reading_version(contract: ExtractContract, source: SourceConfiguration) -> str:
+    """A hash of what decides how content is read: the contract and the council's mapping."""
+    mapping = [source.columns, source.codes, source.encoding, source.tables]
+    return hashlib.sha256(json.dumps([contract.contract_version, *mapping], sort_keys=True).encode()).hexdigest()
+
+
+def _reading_before(entry: FileEntry, name: str) -> TableReading:
+    """Content landed before, under the name it has today."""
+    file = f"{name}#{entry.sheet}" if entry.sheet else name
+    return TableReading(file, entry.table, entry.sheet, entry.rows_read, entry.rows_loaded, entry.rows_quarantined)
+
+
+def _sha256_of(path: Path) -> tuple[str, int]:
+    """The file's hash and size in bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest(), handle.tell()
+
+
+_YEAR_FIRST = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_. ]?(0[1-9]|1[0-2])(?:[-_. ]?(0[1-9]|[12]\d|3[01]))?(?!\d)")
+_DAY_FIRST = re.compile(r"(?<!\d)(0[1-9]|[12]\d|3[01])[-_. ]?(0[1-9]|1[0-2])[-_. ]?((?:19|20)\d\d)(?!\d)")
+
+
+def date_in_name(name: str) -> str | None:
+    """The date a file name bears, as year-month-day or year-month; None where it bears none."""
+    if match := _YEAR_FIRST.search(name):
+        return "-".join(part for part in match.groups() if part)
+    if match := _DAY_FIRST.search(name):
+        return "-".join(reversed(match.groups()))
+    return None
+
+
+def _delivery_order(name: str) -> tuple[str, list[tuple[int, int, str]]]:
+    """Sorts files as they were delivered: by the date in their name, those without last; then 2 before 10."""
+    parts = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+    return date_in_name(name) or "9999", parts
+
+
+def _by_date(contents: list[_Content]) -> Iterator[tuple[str | None, list[_Content]]]:
+    """The contents of one table as deliveries: files whose names bear the same date, or none, belong together."""
+    for date, batch in itertools.groupby(contents, key=lambda content: date_in_name(content.source)):
+        yield date, list(batch)
+
+
+class _Hashed:
+    """A database table's delivery, hashed as it streams by."""
+
+    def __init__(self, delivered: Delivered) -> None:
+        self._hash = hashlib.sha256(json.dumps([*delivered.shapes[0].headings]).encode())
+        self._size = 0
+        self.delivered = Delivered(delivered.shapes, self._stream(delivered))
+
+    def _stream(self, delivered: Delivered) -> Iterator[tuple[str, pa.RecordBatch]]:
+        for table, batch in delivered.batches:
+            for column in batch.columns[: -len(ROW_FIELDS)]:
+                content = json.dumps(column.to_pylist()).encode()
+                self._size += len(content)
+                self._hash.update(content)
+            yield table, batch
+
+    def digest(self) -> tuple[str, int]:
+        """The content's hash and size in bytes, once it has all streamed by."""
+        return self._hash.hexdigest(), self._size

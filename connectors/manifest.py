@@ -1,0 +1,194 @@
+"""The landing's manifests: what each load landed, and in which order content became current.
+
+A manifest is a load's commit point: a Parquet file that no manifest names does not exist.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from connectors.errors import LandingDamaged, SendError
+
+FileStatus = Literal["landed", "unchanged", "redelivered", "reread", "refused", "withdrawn"]
+LoadStatus = Literal["landed", "partly_refused", "refused"]
+LOAD_ID = re.compile(r"(\d{6,})-([a-z][a-z0-9_]*)")
+DELIVERIES_PER_LOAD = 1_000_000
+
+
+class FileEntry(BaseModel):
+    """One file's content for one table in one load.
+
+    ``landed`` content is new; ``redelivered`` content landed before and is current again; ``reread`` content landed
+    before and was read anew because the contract or the mapping changed, keeping its place in the order;
+    ``unchanged`` content was there at the load and changes nothing; ``withdrawn`` says that a refused file is gone.
+    ``reading`` is the hash of the contract and mapping the content was read by. Paths are relative to the home.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    sheet: str | None = None
+    table: str | None
+    sha256: str
+    bytes: int
+    status: FileStatus
+    delivery: int
+    rows_read: int = 0
+    rows_loaded: int = 0
+    rows_quarantined: int = 0
+    parquet: str | None = None
+    parquet_bytes: int | None = None
+    quarantine: str | None = None
+    quarantine_bytes: int | None = None
+    reading: str | None = None
+    reason: str | None = None
+    missing_columns: tuple[str, ...] = ()
+    extra_columns: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """The file without the sheet."""
+        return self.file.removesuffix(f"#{self.sheet}") if self.sheet else self.file
+
+
+class Manifest(BaseModel):
+    """One load of one extract. ``landed_at`` is UTC."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    load_id: str
+    extract: str
+    contract_version: str
+    run_id: str
+    landed_at: datetime
+    status: LoadStatus
+    files: tuple[FileEntry, ...]
+
+    @property
+    def sequence(self) -> int:
+        """The number the load id begins with."""
+        return load_sequence(self.load_id)
+
+
+def load_sequence(load_id: str) -> int:
+    """The number a load id begins with. Raises ``SendError`` for a text that is no load id."""
+    match = LOAD_ID.fullmatch(load_id)
+    if match is None:
+        raise SendError(f"{load_id!r} is no load id; one looks like 000012-ehc_case.")
+    return int(match[1])
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The moment in UTC without a zone; one without a zone is UTC already."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def manifest_folder(landing: Path) -> Path:
+    """Where the manifests are."""
+    return landing / "manifest"
+
+
+def _manifest_paths(landing: Path) -> Iterator[Path]:
+    return (path for path in manifest_folder(landing).glob("*.json") if LOAD_ID.fullmatch(path.stem))
+
+
+def next_load_sequence(landing: Path) -> int:
+    """The first number no load has used."""
+    return max((load_sequence(path.stem) for path in _manifest_paths(landing)), default=0) + 1
+
+
+def known_manifests(landing: Path, known_at: datetime | None = None, extract: str | None = None) -> list[Manifest]:
+    """The manifests of loads landed by ``known_at`` (UTC; None: all), of one extract or all, in load order.
+
+    Raises ``LandingDamaged`` naming a manifest that cannot be read.
+    """
+    found = []
+    for path in _manifest_paths(landing):
+        if extract is not None and not path.stem.endswith(f"-{extract}"):
+            continue
+        try:
+            manifest = Manifest.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            raise LandingDamaged(
+                f"The manifest {path} cannot be read, so it is unknown what that load landed. "
+                "Restore it from the backup."
+            ) from None
+        if (extract is None or manifest.extract == extract) and (
+            known_at is None or in_utc(manifest.landed_at) <= in_utc(known_at)
+        ):
+            found.append(manifest)
+    return sorted(found, key=lambda manifest: (manifest.sequence, manifest.load_id))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file so that it is there whole or not at all, and stays after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+    partial.replace(path)
+
+
+def commit(landing: Path, manifest: Manifest) -> Path:
+    """Writes the manifest: from here on the load counts. Raises ``SendError`` where its id is already used."""
+    path = manifest_folder(landing) / f"{manifest.load_id}.json"
+    if path.exists():
+        raise SendError(f"The load id {manifest.load_id} is already used; nothing was landed.")
+    write_whole(path, (json.dumps(manifest.model_dump(mode="json"), indent=1) + "\n").encode())
+    return path
+
+
+class DeliveredBefore:
+    """What earlier loads of one extract delivered, as a new load needs to know it."""
+
+    def __init__(self, manifests: Iterable[Manifest]) -> None:
+        self.content_of: dict[str, str] = {}
+        self.landed: dict[tuple[str, str], FileEntry] = {}
+        self.refused: dict[str, FileEntry] = {}
+        self.newest: dict[str, int] = {}
+        self._tables_of: dict[str, list[str]] = {}
+        self._standing: dict[str, dict[str, FileEntry]] = {}
+        for manifest in manifests:
+            for entry in manifest.files:
+                self._note(entry)
+
+    def _note(self, entry: FileEntry) -> None:
+        self.refused.pop(entry.file, None)
+        if entry.status == "refused":
+            self.refused[entry.file] = entry
+        if entry.status in ("refused", "withdrawn") or entry.table is None:
+            return
+        self.content_of[entry.source] = entry.sha256
+        before = self.landed.get((entry.table, entry.sha256))
+        if before is None:
+            self._tables_of.setdefault(entry.sha256, []).append(entry.table)
+        if before is None or entry.delivery >= before.delivery:
+            self.landed[entry.table, entry.sha256] = entry
+        newest = self.newest.get(entry.table, -1)
+        if entry.delivery > newest:
+            self.newest[entry.table] = entry.delivery
+            self._standing[entry.table] = {}
+        if entry.delivery >= newest:
+            self._standing[entry.table][entry.sha256] = entry
+
+    def entries_of(self, sha256: str) -> list[FileEntry]:
+        """The latest entry of this content for each table it landed in."""
+        return [self.landed[table, sha256] for table in self._tables_of.get(sha256, [])]
+
+    def standing(self, table: str) -> dict[str, FileEntry]:
+        """The content of the table's newest delivery, by hash."""
+        return self._standing.get(table, {})
+
+    def is_lying(self, source: str, sha256: str) -> bool:
+        """Whether the file was there at an earlier load with this very content: it was not delivered again."""
+        return self.content_of.get(source) == sha256

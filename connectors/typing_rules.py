@@ -1,0 +1,252 @@
+"""Turns a table's text into typed values, set-wise in DuckDB, and sets apart the rows that cannot stand.
+
+The rules for single values are in ``typing_rules.sql``; this module applies them to a contract's table.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from connectors.contract import Column, ColumnType, Table, code_sets
+from connectors.readers import TableShape
+
+RULES = Path(__file__).with_suffix(".sql")
+MEMORY_LIMIT = "250MB"
+
+READ_BY: dict[ColumnType, str] = {
+    "text": "",
+    "code": "",
+    "date": "read_date",
+    "datetime": "read_datetime",
+    "integer": "read_integer",
+    "decimal": "read_decimal",
+    "boolean": "read_boolean",
+}
+UNREADABLE: dict[ColumnType, tuple[str, str]] = {
+    "date": ("unreadable_date", "is not a date"),
+    "datetime": ("unreadable_date", "is not a date and time"),
+    "integer": ("unreadable_number", "is not a whole number"),
+    "decimal": ("unreadable_number", "is not a number"),
+    "boolean": ("unreadable_boolean", "is not yes or no"),
+}
+ISSUES_TYPE = 'struct("column" varchar, problem varchar, "value" varchar)[]'
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def record_id_sql(table: Table, alias: str = "") -> str:
+    """The SQL of a record's id: its key columns' texts joined with ``|``; null where one is null."""
+    return " || '|' || ".join(f"cast({alias}{identifier(column)} as varchar)" for column in table.key)
+
+
+@dataclass(frozen=True)
+class TypedCounts:
+    """Rows of one table: every row read is either loaded or quarantined."""
+
+    rows_read: int
+    rows_loaded: int
+    rows_quarantined: int
+
+
+class TypingTable:
+    """One table on its way from text to Parquet, in a DuckDB connection of its own load."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        shape: TableShape,
+        table: Table,
+        codes: dict[str, dict[str, str]],
+        *,
+        is_workbook: bool,
+    ) -> None:
+        self._connection = connection
+        self._shape = shape
+        self._table = table
+        self._codes = codes
+        self._is_workbook = is_workbook
+        self._typed = identifier(f"typed {shape.table}")
+        self._typing = self._typing_sql()
+        self._is_begun = False
+
+    def add(self, *batches: pa.RecordBatch) -> None:
+        """Types rows."""
+        statement = f"insert into {self._typed}" if self._is_begun else f"create temp table {self._typed} as"
+        self._connection.register("batch", pa.Table.from_batches(batches, schema=self._shape.schema))
+        self._connection.execute(f"{statement} {self._typing}")
+        self._connection.unregister("batch")
+        self._is_begun = True
+
+    def discard(self) -> None:
+        """Lets go of the rows; ``finish`` comes before, unless the delivery is refused."""
+        self._connection.execute(f"drop table if exists {self._typed}")
+
+    def _text(self, name: str) -> str:
+        if name not in self._shape.headings:
+            return "cast(null as varchar)"
+        text = f"read_text({identifier(name)})"
+        if not (mapping := self._codes.get(name)):
+            return text
+        whens = " ".join(
+            f"when {literal(theirs.strip().casefold())} then {literal(ours)}" for theirs, ours in mapping.items()
+        )
+        return f"case lower({text}) {whens} else {text} end"
+
+    def _value(self, name: str, column: Column) -> str:
+        rule = "read_workbook_date" if self._is_workbook and column.type == "date" else READ_BY[column.type]
+        text = identifier(f"text {name}")
+        return f"{rule}({text})" if rule else text
+
+    def finish(self, *, load_id: str, file: str, parquet: Path, quarantine: Path) -> TypedCounts:
+        """Writes the good rows to ``parquet`` and the others to ``quarantine``; gives the counts.
+
+        Rows keep their order, and the same text gives the same bytes.
+        """
+        if not self._is_begun:
+            self.add()
+        constants = f"{literal(load_id)} as _load_id, {literal(file)} as _file, _row"
+        columns = ", ".join(_landed(name, column) for name, column in self._table.columns.items())
+        loaded = self._copy(
+            f"select {columns}, {constants}, {self._issues()} as _issues from {self._typed} where _fault is null",
+            parquet,
+        )
+        quarantined = self._copy(
+            f"""select {constants}, coalesce(_reason, {self._faults("reason")}) as reason,
+            nullif(_fault, '') as "column", coalesce(_problem, {self._faults("problem")}) as problem,
+            {self._readable_record_id()} as record_id,
+            coalesce(_raw, {self._raw_as_json()}) as raw from {self._typed} where _fault is not null""",
+            quarantine,
+        )
+        read = self._count(f"select count(*) from {self._typed}")
+        assert read == loaded + quarantined, "rows read are not rows loaded plus rows quarantined"
+        return TypedCounts(read, loaded, quarantined)
+
+    def _copy(self, query: str, path: Path) -> int:
+        return self._count(f"copy ({query}) to {literal(str(path))} (format parquet, compression zstd)")
+
+    def _count(self, statement: str) -> int:
+        """The one number a statement gives; fetched whole, for the connection takes no batch before it is."""
+        ((count,),) = self._connection.execute(statement).fetchall()
+        return int(count)
+
+    def _typing_sql(self) -> str:
+        """The query that types a batch: each column's value, the text of those that could not be text, the fault."""
+        columns = self._table.columns
+        texts = ", ".join(f"{self._text(name)} as {identifier(f'text {name}')}" for name in columns)
+        values = ", ".join(
+            f"cast({self._value(name, column)} as {column.sql_type}) as {identifier(name)}"
+            for name, column in columns.items()
+        )
+        kept = "".join(f", {identifier(f'text {name}')}" for name, column in columns.items() if READ_BY[column.type])
+        faults = " ".join(f"when {_is_unfit(name, columns[name])} then {literal(name)}" for name in self._table.needed)
+        marks = "_row, _reason, _problem, _raw"
+        return f"""
+            with texts as (select {marks}, {texts} from batch),
+            typed as (select {marks}, {values}{kept} from texts)
+            select *, case when _problem is not null then '' {faults} end as _fault from typed
+            """
+
+    def _faults(self, wanted: str) -> str:
+        """SQL for the reason or problem of the first column that makes a row unfit."""
+        cases = []
+        for name in self._table.needed:
+            column = self._table.columns[name]
+            missing = {"problem": "missing_required", "reason": f"{name} is missing"}[wanted]
+            if not READ_BY[column.type]:
+                cases.append(f"when {literal(name)} then {literal(missing)}")
+                continue
+            says = UNREADABLE[column.type][1]
+            unreadable = {"problem": "unreadable_required", "reason": f"{name} {says}"}[wanted]
+            placeholder = {"problem": "placeholder_required", "reason": f"{name} is a placeholder, not a date"}[wanted]
+            cases.append(
+                f"when {literal(name)} then case when {identifier(f'text {name}')} is null then {literal(missing)} "
+                f"when {identifier(name)} is null then {literal(unreadable)} else {literal(placeholder)} end"
+            )
+        return f"case _fault {' '.join(cases)} end"
+
+    def _readable_record_id(self) -> str:
+        fit = " and ".join(
+            f"not is_placeholder({identifier(k)})" for k in self._table.key if _is_day(self._table.columns[k])
+        )
+        record_id = record_id_sql(self._table)
+        return f"case when {fit} then {record_id} end" if fit else record_id
+
+    def _raw_as_json(self) -> str:
+        pairs = []
+        for name, heading in self._shape.headings.items():
+            is_read = READ_BY[self._table.columns[name].type]
+            pairs.append(f"{literal(heading)}, {identifier(f'text {name}') if is_read else identifier(name)}")
+        return f"cast(json_object({', '.join(pairs)}) as varchar)"
+
+    def _issues(self) -> str:
+        """SQL for the list of what was not as it should be in a row that stands all the same."""
+        found: list[tuple[str, str]] = []
+        for name, column in self._table.columns.items():
+            if name not in self._shape.headings:
+                continue
+            value, text = identifier(name), identifier(f"text {name}")
+            if column.code_set:
+                codes = ", ".join(literal(code) for code in code_sets()[column.code_set])
+                found.append((f"{value} not in ({codes})", _issue(name, literal("unknown_code"), value)))
+                continue
+            if not READ_BY[column.type] or name in self._table.needed:
+                continue
+            problem = literal(UNREADABLE[column.type][0])
+            unreadable = f"{value} is null and {text} is not null"
+            if _is_day(column):
+                problem = f"case when {value} is null then {problem} else 'placeholder_date' end"
+                unreadable = f"({unreadable} or is_placeholder({value}))"
+            found.append((unreadable, _issue(name, problem, text)))
+        if not found:
+            return f"cast([] as {ISSUES_TYPE})"
+        is_any = " or ".join(f"coalesce({condition}, false)" for condition, _ in found)
+        listed = ", ".join(f"case when {condition} then {issue} end" for condition, issue in found)
+        return (
+            f"case when {is_any} then cast(list_filter([{listed}], lambda issue: issue is not null) as {ISSUES_TYPE}) "
+            f"else cast([] as {ISSUES_TYPE}) end"
+        )
+
+
+def _is_unfit(name: str, column: Column) -> str:
+    """SQL for whether a needed column has no value that stands."""
+    value = identifier(name)
+    return f"{value} is null or is_placeholder({value})" if _is_day(column) else f"{value} is null"
+
+
+def _landed(name: str, column: Column) -> str:
+    """A column as it lands: a placeholder is no day."""
+    value = identifier(name)
+    return f"case when not is_placeholder({value}) then {value} end as {value}" if _is_day(column) else value
+
+
+def _is_day(column: Column) -> bool:
+    return column.type in ("date", "datetime")
+
+
+def _issue(name: str, problem: str, value: str) -> str:
+    return f"""{{'column': {literal(name)}, 'problem': {problem}, 'value': {value}}}"""
+
+
+def open_typing(folder: Path) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory that knows the rules, and spills into ``folder`` past its memory limit.
+
+    Two of a process's spill into folders of their own.
+    """
+    spill = folder / f"spill-{os.getpid()}-{threading.get_ident()}"
+    connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "threads": "1", "temp_directory": str(spill)})
+    connection.execute(RULES.read_text(encoding="utf-8"))
+    return connection

@@ -1,0 +1,96 @@
+-- One row per child. Each attribute comes from the first source that gives it: case system, census, health, CIN census.
+with persons as (
+    select
+        anchor.child_id,
+        row_number() over (
+            partition by anchor.child_id order by person.priority, person.anchor_kind, person.anchor
+        ) as rank,
+        person.anchor_kind,
+        person.anchor,
+        person.upn,
+        person.uln,
+        person.nhs_number,
+        person.social_care_id,
+        person.surname,
+        person.forename,
+        person.middle_names,
+        person.birth_date,
+        person.sex,
+        person.ethnicity,
+        person.postcode,
+        person.nc_year,
+        person.first_language,
+        person.source_extract,
+        person.record_id,
+        person.source_file,
+        person.source_row
+    from {{ ref('identity__person') }} as person
+    inner join {{ ref('identity__anchor') }} as anchor
+        on person.anchor_kind = anchor.anchor_kind and person.anchor = anchor.anchor
+),
+
+-- min_by passes over what is null, so the best source that has a value gives it
+children as (
+    select
+        child_id,
+        min_by(case when anchor_kind = 'case' then anchor end, rank) as case_id,
+        min_by(upn, rank) as upn,
+        min_by(uln, rank) as uln,
+        min_by(nhs_number, rank) as nhs_number,
+        coalesce(
+            min_by(case when anchor_kind = 'cin' then social_care_id end, rank),
+            min_by(social_care_id, rank)
+        ) as social_care_id,
+        min_by(surname, rank) as surname,
+        min_by(forename, rank) as forename,
+        min_by(middle_names, rank) as middle_names,
+        min_by(birth_date, rank) as birth_date,
+        min_by(sex, rank) as sex,
+        min_by(ethnicity, rank) as ethnicity,
+        min_by(postcode, rank) as postcode,
+        min_by(nc_year, rank) as nc_year,
+        min_by(first_language, rank) as first_language,
+        min_by(source_extract, rank) as source_extract,
+        min_by(record_id, rank) as record_id,
+        min_by(source_file, rank) as source_file,
+        min_by(source_row, rank) as source_row
+    from persons
+    group by child_id
+)
+
+select
+    children.child_id,
+    children.case_id,
+    children.upn,
+    children.uln,
+    children.nhs_number,
+    children.social_care_id,
+    children.surname,
+    children.forename,
+    children.middle_names,
+    cases.preferred_name,
+    children.birth_date,
+    datesub('year', children.birth_date, run.as_at)::integer as age,
+    children.sex,
+    children.ethnicity,
+    children.postcode,
+    cases.address,
+    cases.uprn,
+    children.nc_year,
+    -- a child aged 4 on 31 August starts reception (0) the next day
+    (datesub('year', children.birth_date, {{ school_year_start('run.as_at') }} - 1) - 4)::integer as nc_year_by_age,
+    cases.caseworker_id,
+    caseworker.caseworker_name,
+    coalesce(cases.team, caseworker.team) as team,
+    cases.home_la,
+    children.first_language,
+    cases.parent_email,
+    children.source_extract,
+    children.record_id,
+    children.source_file,
+    children.source_row
+from children
+-- left: most children have no case
+left join {{ ref('stg_ehc_case__child') }} as cases on children.case_id = cases.case_id
+left join {{ ref('stg_ehc_case__caseworker') }} as caseworker on cases.caseworker_id = caseworker.caseworker_id
+cross join {{ source('landing', 'run') }} as run

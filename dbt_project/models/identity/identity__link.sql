@@ -1,0 +1,182 @@
+-- One row per person of another source who is surely a child the case system, or else the census, knows. Sure means:
+-- the identifier is held by one child only on that side, and the date of birth agrees or one side does not give it.
+-- A former UPN never links (after an adoption the old one must not lead to the new identity). Twins are told apart by
+-- forename, since a number written on the wrong twin has the right date of birth.
+with persons as (
+    select
+        anchor_kind,
+        anchor,
+        upn,
+        nhs_number,
+        social_care_id,
+        birth_date,
+        upper(surname) as surname,
+        upper(forename) as forename
+    from {{ ref('identity__person') }}
+),
+
+case_children as (
+    select
+        anchor,
+        upn,
+        nhs_number,
+        social_care_id,
+        birth_date,
+        forename,
+        surname is not null and count(*) over (partition by surname, birth_date) > 1 as has_twin
+    from persons
+    where anchor_kind = 'case'
+),
+
+case_identifiers as (
+    select
+        identifier_kind,
+        identifier,
+        min(anchor) as case_anchor,
+        min(birth_date) as birth_date,
+        min(forename) as forename,
+        bool_or(has_twin) as has_twin
+    from (
+        unpivot case_children
+        on upn, nhs_number, social_care_id
+        into name identifier_kind value identifier
+    )
+    group by identifier_kind, identifier
+    having count(*) = 1
+),
+
+other_identifiers as (
+    select
+        anchor_kind,
+        anchor,
+        identifier_kind,
+        identifier,
+        birth_date,
+        forename
+    from (
+        unpivot persons
+        on upn, nhs_number, social_care_id
+        into name identifier_kind value identifier
+    )
+    where anchor_kind != 'case'
+),
+
+found_in_cases as (
+    select
+        other.anchor_kind,
+        other.anchor,
+        min(held.case_anchor) as case_anchor,
+        count(distinct held.case_anchor) as cases_found,
+        string_agg(other.identifier_kind, ' and ' order by other.identifier_kind) as basis
+    from other_identifiers as other
+    inner join case_identifiers as held
+        on
+            other.identifier_kind = held.identifier_kind
+            and other.identifier = held.identifier
+            and (
+                other.birth_date = held.birth_date
+                or other.birth_date is null
+                or held.birth_date is null
+            )
+            and (not held.has_twin or coalesce(other.forename = held.forename, true))
+    group by other.anchor_kind, other.anchor
+),
+
+links_to_cases as (
+    select
+        anchor_kind,
+        anchor,
+        case_anchor,
+        basis
+    from found_in_cases
+    where cases_found = 1
+),
+
+-- The UPN also joins a child in need to a census pupil, where the case system does not hold it.
+pupils_in_need as (
+    select
+        cin.anchor as cin_anchor,
+        min(pupil.anchor) as pupil_anchor
+    from persons as cin
+    inner join persons as pupil
+        on
+            cin.upn = pupil.upn
+            and pupil.anchor_kind = 'upn'
+            and (cin.birth_date = pupil.birth_date or cin.birth_date is null)
+    where cin.anchor_kind = 'cin'
+    group by cin.anchor
+    having count(*) = 1
+),
+
+pupils_held_once as (
+    select
+        pupil_anchor,
+        min(cin_anchor) as cin_anchor
+    from pupils_in_need
+    group by pupil_anchor
+    having count(*) = 1
+),
+
+-- The child in need is a case by another identifier, and that case has no UPN of its own to say otherwise.
+pupils_through_social_care as (
+    select
+        'upn' as anchor_kind,
+        pupil.pupil_anchor as anchor,
+        'case' as to_kind,
+        in_need.case_anchor as to_anchor,
+        'upn through social care' as basis
+    from pupils_held_once as pupil
+    inner join links_to_cases as in_need
+        on pupil.cin_anchor = in_need.anchor and in_need.anchor_kind = 'cin'
+    inner join case_children
+        on in_need.case_anchor = case_children.anchor and case_children.upn is null
+),
+
+children_in_need_to_pupils as (
+    select
+        'cin' as anchor_kind,
+        pupil.cin_anchor as anchor,
+        'upn' as to_kind,
+        pupil.pupil_anchor as to_anchor,
+        'upn' as basis
+    from pupils_held_once as pupil
+    anti join found_in_cases
+        on pupil.cin_anchor = found_in_cases.anchor and found_in_cases.anchor_kind = 'cin'
+    anti join links_to_cases
+        on pupil.pupil_anchor = links_to_cases.anchor and links_to_cases.anchor_kind = 'upn'
+),
+
+sure_links as (
+    select
+        anchor_kind,
+        anchor,
+        'case' as to_kind,
+        case_anchor as to_anchor,
+        basis
+    from links_to_cases
+    union all
+    select
+        anchor_kind,
+        anchor,
+        to_kind,
+        to_anchor,
+        basis
+    from pupils_through_social_care
+    union all
+    select
+        anchor_kind,
+        anchor,
+        to_kind,
+        to_anchor,
+        basis
+    from children_in_need_to_pupils
+)
+
+-- Links found by likelihood (Splink) and stewards' answers are to be united here, below the sure ones.
+select
+    anchor_kind,
+    anchor,
+    to_kind,
+    to_anchor,
+    basis
+from sure_links

@@ -1,0 +1,8 @@
+-- One row per caseworker.
+select
+    id as caseworker_id,
+    name as caseworker_name,
+    team,
+    {{ lineage(['id']) }}
+from {{ source('landing', 'ehc_case__caseworker') }}
+qualify {{ is_latest_record(['id']) }}

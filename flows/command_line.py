@@ -1,0 +1,253 @@
+"""The ``send`` command.
+
+Exit codes: 0 all published, 1 a gate held a product, 2 the run failed, 64 wrong usage.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+from connectors.errors import SendError
+from flows.settings import prepare_environment
+from warehouse.home import Home
+
+HELD, FAILED, WRONG_USAGE = 1, 2, 64
+_TYPER_WRONG_USAGE = 2  # our own failures are SendErrors, so this code always means a mistyped command
+
+app = typer.Typer(
+    name="send",
+    help="The SEND warehouse of an English local authority: extracts in, checked lists out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for programs.")]
+DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
+
+
+def _output() -> Console:
+    return Console(soft_wrap=True)
+
+
+@contextmanager
+def _progress(text: str, is_quiet: bool = False) -> Iterator[Any]:
+    """A spinner on a terminal, nothing at all elsewhere. Gives a function that changes its text."""
+    console = Console(stderr=True)
+    if is_quiet or not console.is_terminal:
+        yield lambda _text: None
+        return
+    with console.status(text) as status:
+        yield lambda changed: status.update(changed)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def _print_rows(title: str, headings: list[str], rows: list[tuple[Any, ...]]) -> None:
+    if not sys.stdout.isatty():
+        writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
+        writer.writerow(headings)
+        writer.writerows(rows)
+        return
+    table = Table(title=title)
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    _output().print(table)
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="The number the borough is made from.")] = 883,
+    la: Annotated[str, typer.Option(help="Three-digit code of the LA whose published figures shape it.")] = "883",
+    published: Annotated[
+        Path | None, typer.Option(help="DfE's education, health and care plans release (zip), for any LA.")
+    ] = None,
+    children: Annotated[int, typer.Option(min=50, help="Pupils in the borough.")] = 45_000,
+    as_at: Annotated[datetime, typer.Option(formats=DAY_FORMATS, help="The borough's today.")] = datetime(2026, 11, 2),
+    faults: Annotated[Literal["default", "none"], typer.Option(help="Which faults to plant.")] = "default",
+    if_absent: Annotated[bool, typer.Option(help="Do nothing where the home has a configuration already.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Make an invented borough with its extracts, the truth beside them, and a configuration to run on."""
+    from flows.configuring import refuse_foreign_configuration, write_demo_configuration
+    from synthetic.borough import make_borough
+
+    home = Home.from_environment()
+    if home.configuration.exists():
+        if if_absent:
+            return
+        refuse_foreign_configuration(home)
+    home.create()
+    today = as_at.date()
+    with _progress("Making the borough", json_output) as tell:
+        made = make_borough(
+            home.folder / "borough",
+            seed=seed,
+            la_code=la,
+            published=published,
+            children=children,
+            as_at=today,
+            faults=faults,
+            progress=tell,
+        )
+    write_demo_configuration(home, la, today)
+    if json_output:
+        _print_json({"folder": str(home.folder / "borough"), "borough": vars(made)})
+    else:
+        _output().print(f"An invented borough of {children:,} pupils is in {home.folder / 'borough'}; now: send run")
+
+
+@app.command()
+def init(
+    la: Annotated[str, typer.Option(help="Three-digit code of this LA, for example 883.")],
+    name: Annotated[str, typer.Option(help="Name of this LA.")] = "",
+) -> None:
+    """Write a commented configuration for this LA, to be filled in with where its extracts are."""
+    from flows.configuring import write_first_configuration
+
+    home = Home.from_environment()
+    home.create()
+    write_first_configuration(home, la, name)
+    _output().print(f"{home.configuration} is written. Say there where your extracts are, then: send doctor")
+
+
+@app.command()
+def doctor(json_output: Json = False) -> None:
+    """Check the configuration, the sources, the versions, the disk and that telemetry is off."""
+    from flows.doctor import examine
+
+    findings = examine(Home.from_environment())
+    if json_output:
+        _print_json([vars(finding) for finding in findings])
+    else:
+        rows = [("ok" if item.is_ok else "MEND", item.what, item.found) for item in findings]
+        _print_rows("send doctor", ["", "what", "found"], rows)
+    if not all(item.is_ok for item in findings):
+        raise SendError("send doctor found something to mend; the lines marked MEND say what.")
+
+
+@app.command()
+def run(
+    as_at: Annotated[
+        datetime | None, typer.Option(formats=DAY_FORMATS, help="The lists of this day; by default today's.")
+    ] = None,
+    known_at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=[*DAY_FORMATS, "%Y-%m-%dT%H:%M:%S"], help="Only what was known then (UTC); loads nothing."
+        ),
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Load what is new, build, check, and publish what passes its gate."""
+    from flows.start import run_nightly
+
+    home = Home.from_environment()
+    with _progress("Starting", json_output) as tell:
+        summary = run_nightly(home, as_at=as_at.date() if as_at else None, known_at=known_at, tell=tell)
+    if json_output:
+        _print_json(summary.as_data())
+    elif sys.stdout.isatty():
+        _output().print(Markdown(summary.as_markdown()))
+    else:
+        sys.stdout.write(summary.as_markdown() + "\n")
+    if summary.is_any_product_held:
+        raise typer.Exit(HELD)
+
+
+@app.command()
+def status(json_output: Json = False) -> None:
+    """Say what is published, of which day, what is held and by what, and what awaits the stewards."""
+    from flows.reading import current_status
+
+    state = current_status(Home.from_environment())
+    if json_output:
+        _print_json(state.as_data())
+    else:
+        _output().print(Markdown(state.as_markdown()) if sys.stdout.isatty() else state.as_markdown())
+    if state.is_any_product_held:
+        raise typer.Exit(HELD)
+
+
+@app.command()
+def lists(
+    name: Annotated[str | None, typer.Argument(help="Which list, for example children-with-plans.")] = None,
+    out: Annotated[Path | None, typer.Option("--csv", help="Write the list to this CSV file.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
+    json_output: Json = False,
+) -> None:
+    """Show the published lists, or one of them."""
+    from flows.reading import list_names, list_rows, write_list_csv
+
+    home = Home.from_environment()
+    if name is None:
+        available = list_names(home)
+        if json_output:
+            _print_json([{"list": list_name, "rows": rows} for list_name, rows in available])
+        else:
+            _print_rows("Published lists", ["list", "rows"], list(available))
+        return
+    if out is not None:
+        count = write_list_csv(home, name, out)
+        _output().print(
+            f"{count:,} rows of {name} are in {out}. It holds personal data: keep it where such data may be."
+        )
+        return
+    headings, rows = list_rows(home, name, limit)
+    if json_output:
+        _print_json([dict(zip(headings, row, strict=True)) for row in rows])
+    else:
+        _print_rows(name, headings, rows)
+
+
+@app.command()
+def findings(
+    rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only this owner's, for example sen_team.")] = None,
+    state: Annotated[str, typer.Option(help="open (new, open and reopened), fixed or all.")] = "open",
+    show_values: Annotated[bool, typer.Option(help="Show the values at fault: personal data.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Findings to show.")] = 50,
+    json_output: Json = False,
+) -> None:
+    """Show the records to correct: rule, child, file and row."""
+    from flows.reading import finding_rows
+
+    headings, rows = finding_rows(
+        Home.from_environment(), rule=rule, owner=owner, state=state, limit=limit, is_showing_values=show_values
+    )
+    if json_output:
+        _print_json([dict(zip(headings, row, strict=True)) for row in rows])
+    else:
+        _print_rows("Findings", headings, rows)
+
+
+def main() -> None:
+    """Runs the command line and ends the process with the exit code of the module's docstring."""
+    prepare_environment(Home.from_environment())
+    try:
+        app()
+    except SystemExit as stop:
+        sys.exit(WRONG_USAGE if stop.code == _TYPER_WRONG_USAGE else stop.code)
+    except SendError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"send: {error}", markup=False)
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Writes ``send.yml``: a commented first one for a council, and the invented borough's."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from connectors.errors import ConfigurationError
+from warehouse.home import Home
+
+_HEAD = """\
+# The SEND warehouse of {name} (LA {la}). Paths are relative to this folder unless they begin with /.
+# Secrets are never written here: a database's address is read from the environment variable you name.
+la_code: "{la}"
+la_name: "{name}"
+"""
+
+_DEMO_MARK = "# Written by send demo for an invented borough; send demo may write it again.\n"
+
+_FIRST_SOURCES = """
+sources:
+  # The SEN team's case system. As CSV or Excel files, one a table (child.csv, request.csv, plan.csv, ...):
+  ehc_case:
+    kind: csv                     # csv, excel or database
+    path: extracts/ehc_case
+    # Your supplier's headings, where they differ from the contract's (connectors/contracts/ehc_case.yml):
+    # columns:
+    #   child: {{case_id: "Case Ref", birth_date: "D.O.B."}}
+    # Your supplier's codes, where they differ:
+    # codes:
+    #   child: {{sex: {{Male: M, Female: F}}}}
+  # The same from a database instead. The variable holds an address such as
+  # postgresql+psycopg://reader:password@server/cases; set it where the run is scheduled.
+  # ehc_case:
+  #   kind: database
+  #   url_env: SEND_CASE_SYSTEM_URL
+  #   schema: public
+  #   tables: {{child: v_send_child, request: v_send_request}}
+
+  # The termly school census, one XML file a school or one for the LA.
+  school_census:
+    kind: xml
+    path: extracts/school_census
+
+  # The register of establishments, as published each month (edubasealldata*.csv, links*.csv).
+  gias:
+    kind: csv
+    path: extracts/gias
+
+  # Therapy and assessment waits from the health provider, each month.
+  therapy_waits:
+    kind: csv
+    path: extracts/therapy_waits
+
+  # The children in need census, or the monthly file of the same shape.
+  cin_census:
+    kind: xml
+    path: extracts/cin_census
+"""
+
+_DEMO_SOURCES = """as_at: {as_at}
+sources:
+  ehc_case: {{kind: csv, path: borough/extracts/ehc_case}}
+  school_census: {{kind: xml, path: borough/extracts/school_census}}
+  gias: {{kind: csv, path: borough/extracts/gias}}
+  therapy_waits: {{kind: csv, path: borough/extracts/therapy_waits}}
+  cin_census: {{kind: xml, path: borough/extracts/cin_census}}
+"""
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_suffix(".yml.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def refuse_foreign_configuration(home: Home) -> None:
+    """Raises ``ConfigurationError`` where the home has a configuration that the demo did not write."""
+    if home.configuration.exists() and not home.configuration.read_text(encoding="utf-8").startswith(_DEMO_MARK):
+        raise ConfigurationError(
+            f"{home.configuration} is a council's own configuration, so no invented borough is put beside it. "
+            "Name another home: SEND_HOME=demo-home send demo"
+        )
+
+
+def write_demo_configuration(home: Home, la: str, as_at: date) -> None:
+    """Writes the configuration that runs on the invented borough, with the borough's own today."""
+    text = _DEMO_MARK + _HEAD.format(la=la, name=f"Invented borough shaped like LA {la}")
+    _write(home.configuration, text + _DEMO_SOURCES.format(as_at=as_at.isoformat()))
+
+
+def write_first_configuration(home: Home, la: str, name: str) -> None:
+    """Writes a commented configuration for the officer to fill in. Never overwrites one."""
+    if not (len(la) == 3 and la.isdigit()):
+        raise ConfigurationError(f"{la!r} is not an LA code. It has three digits, for example 883 for Thurrock.")
+    if home.configuration.exists():
+        raise ConfigurationError(f"{home.configuration} exists already. Change it by hand, or move it away first.")
+    _write(home.configuration, _HEAD.format(la=la, name=name.replace('"', "'") or f"LA {la}") + _FIRST_SOURCES.format())

@@ -1,0 +1,76 @@
+"""The nightly run, in the order of the README's picture:
+
+extracts -> landing -> warehouse -> checks -> gate -> published.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from connectors.errors import SourceUnavailable
+from flows.run import Run, plain_errors
+from flows.summary import LoadLine, RunSummary
+from warehouse.home import Home
+
+LOADERS: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
+
+
+def _is_worth_retrying(_task: Any, _task_run: Any, state: Any) -> bool:
+    """A source that cannot be reached may answer later; a bad file stays bad."""
+    return isinstance(state.result(raise_on_failure=False), SourceUnavailable)
+
+
+@task(
+    task_run_name="load {extract}",
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=_is_worth_retrying,
+    cache_policy=NO_CACHE,
+)
+@plain_errors
+def load(extract: str, run: Run) -> LoadLine:
+    """Lands what is new of one extract."""
+    return run.load(extract)
+
+
+@task(cache_policy=NO_CACHE)
+@plain_errors
+def build(run: Run) -> None:
+    """Builds the warehouse in a private file, with dbt."""
+    run.build()
+
+
+@task(cache_policy=NO_CACHE)
+@plain_errors
+def check(run: Run) -> None:
+    """Runs the Soda contracts, keeps the findings and decides every product's gate."""
+    run.check()
+
+
+@task(cache_policy=NO_CACHE)
+@plain_errors
+def publish(run: Run) -> None:
+    """Publishes the products whose gate passed; the others keep their last good version."""
+    run.publish()
+
+
+@flow(name="nightly", task_runner=LOADERS, validate_parameters=False)
+def nightly(home: str, as_at: date | None = None, known_at: datetime | None = None) -> RunSummary:
+    """One whole run on the home folder ``home``; ``as_at`` and ``known_at`` choose another day than today."""
+    with Run.begin(Home(Path(home)), as_at=as_at, known_at=known_at) as run:
+        loads = [load.submit(extract, run) for extract in run.extracts]
+        run.note_loads([future.result(raise_on_failure=False) for future in loads])
+        if run.is_anything_new:
+            build(run)
+            check(run)
+            publish(run)
+        summary = run.summary()
+        create_markdown_artifact(summary.as_markdown(), key="nightly-summary", description="What this run did")
+    return summary

@@ -1,0 +1,177 @@
+"""What is published and what awaits the stewards, read for the command line. Changes nothing."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from checks.gates import read_gates
+from connectors.errors import SendError
+from flows.summary import ProductLine
+from operations.store import OperationsStore
+from warehouse.home import Home
+from warehouse.publication import product_file, standing_publication
+
+FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class NothingPublished(SendError):
+    """What was asked for is not published."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How things stand: the last run, each product, and open findings by owner."""
+
+    last_run: str | None
+    last_run_outcome: str | None
+    last_run_finished: str | None
+    products: tuple[ProductLine, ...]
+    open_findings: dict[str, int]
+
+    @property
+    def is_any_product_held(self) -> bool:
+        """Whether the last run's gates held a product."""
+        return any(product.status == "held" for product in self.products)
+
+    def as_data(self) -> dict[str, Any]:
+        """The status as plain values, for ``--json``."""
+        return {**asdict(self), "is_any_product_held": self.is_any_product_held}
+
+    def as_markdown(self) -> str:
+        """The status as text for a person."""
+        if self.last_run is None:
+            return "No run yet. Start one: send run"
+        lines = [f"Last run **{self.last_run}**: {self.last_run_outcome}, finished {self.last_run_finished} UTC.", ""]
+        for product in self.products:
+            stands = f"as at {product.as_at}, in {product.folder}" if product.as_at else "nothing is published yet"
+            lines.append(f"- **{product.product}** is {product.status}: {stands}")
+            lines += [f"  - {reason}" for reason in product.reasons]
+        lines += ["", "Records to correct, by who can mend them:", ""]
+        lines += [f"- {owner}: {count:,}" for owner, count in sorted(self.open_findings.items())] or ["- none"]
+        return "\n".join(lines) + "\n"
+
+
+def product_lines(home: Home, held: dict[str, tuple[str, ...]]) -> tuple[ProductLine, ...]:
+    """Each product of the gates as it stands; ``held`` gives the reasons of those a gate holds."""
+    lines = []
+    for gate in read_gates():
+        standing = standing_publication(home, gate.product)
+        status = "held" if gate.product in held else "published" if standing else "not published"
+        lines.append(
+            ProductLine(
+                product=gate.product,
+                status=status,
+                as_at=standing.as_at if standing else None,
+                published_from=standing.known_at if standing else None,
+                rows=standing.rows if standing else {},
+                reasons=held.get(gate.product, ()),
+                folder=str(home.published / gate.product) if standing else None,
+            )
+        )
+    return tuple(lines)
+
+
+def current_status(home: Home) -> Status:
+    """The state of the home after its last finished run."""
+    store = OperationsStore(home.operations_url)
+    last = store.last_run()
+    return Status(
+        last_run=last.run_id if last else None,
+        last_run_outcome=last.outcome if last else None,
+        last_run_finished=str(last.finished_at) if last and last.finished_at else None,
+        products=product_lines(home, store.held_products()),
+        open_findings=store.open_findings_by_owner(),
+    )
+
+
+@contextmanager
+def _published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection that sees every published product's tables."""
+    with duckdb.connect(config={"threads": "2", "memory_limit": "500MB"}) as connection:
+        for gate in read_gates():
+            path = product_file(home, gate.product)
+            if path.exists():
+                quoted = "'" + str(path.resolve()).replace("'", "''") + "'"
+                connection.execute(f"attach {quoted} as {gate.product} (read_only)")
+        yield connection
+
+
+def _places(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Where each published list is: the name people use, and ``product.table``. ``lists`` comes before ``worklist``."""
+    tables = connection.execute(
+        "select database_name, table_name from duckdb_tables() where starts_with(table_name, 'list_') order by all desc"
+    ).fetchall()
+    return {name.removeprefix("list_").replace("_", "-"): f"{database}.{name}" for database, name in tables}
+
+
+def list_names(home: Home) -> list[tuple[str, int]]:
+    """Each published list and how many rows it has."""
+    with _published(home) as connection:
+        places = _places(connection)
+        counts = {}
+        for name, place in places.items():
+            (counts[name],) = connection.execute(f"select count(*) from {place}").fetchone() or (0,)
+    return sorted(counts.items())
+
+
+def _place_of(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    places = _places(connection)
+    if name not in places:
+        known = ", ".join(sorted(places)) or "none; run send run first"
+        raise NothingPublished(f"There is no published list {name!r}. Published are: {known}.")
+    return places[name]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+def list_rows(home: Home, name: str, limit: int) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The headings and first rows of a published list. Raises ``NothingPublished``."""
+    with _published(home) as connection:
+        answer = connection.execute(f"from {_place_of(connection, name)} limit {int(limit)}")
+        headings = [column[0] for column in answer.description or []]
+        return headings, [tuple(_plain(value) for value in row) for row in answer.fetchall()]
+
+
+def _safe_cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    if isinstance(value, str) and value.startswith(FORMULA_BEGINNINGS):
+        return "'" + value
+    return _plain(value)
+
+
+def write_list_csv(home: Home, name: str, out: Path) -> int:
+    """Writes a published list as CSV (UTF-8 with BOM, as Excel reads it); gives the number of rows."""
+    with _published(home) as connection, out.open("w", encoding="utf-8-sig", newline="") as handle:
+        answer = connection.execute(f"from {_place_of(connection, name)}")
+        writer = csv.writer(handle)
+        writer.writerow([column[0] for column in answer.description or []])
+        count = 0
+        while rows := answer.fetchmany(10_000):
+            writer.writerows([_safe_cell(value) for value in row] for row in rows)
+            count += len(rows)
+    return count
+
+
+def finding_rows(
+    home: Home, *, rule: str | None, owner: str | None, state: str, limit: int, is_showing_values: bool
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The findings kept in the operations store, newest first; values only when asked for."""
+    states = {"open": ("new", "open", "reopened"), "fixed": ("fixed",), "all": ("new", "open", "reopened", "fixed")}
+    if state not in states:
+        raise SendError(f"{state!r} is no state. Ask for open, fixed or all.")
+    headings = ["rule_id", "severity", "owner", "child_id", "extract", "item", "source_file", "source_row", "state"]
+    headings += ["first_seen_at", "remedy"]
+    if is_showing_values:
+        headings += ["record_id", "value"]
+    found = OperationsStore(home.operations_url).findings(rule=rule, owner=owner, states=states[state], limit=limit)
+    return headings, [tuple(_plain(finding[heading]) for heading in headings) for finding in found]

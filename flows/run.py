@@ -1,0 +1,260 @@
+"""One run's stages, each a plain method, so that the flow reads as the order and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, date, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+from checks.findings import capture_findings
+from checks.gates import GateDecision, decide_gates, read_gates
+from checks.verification import RuleResult, contract_paths, verify_contracts
+from connectors.configuration import Configuration, read_configuration
+from connectors.errors import SendError
+from connectors.landing import known_manifests, next_load_sequence
+from connectors.load import load_extract
+from flows.reading import product_lines
+from flows.summary import LoadLine, RuleLine, RunSummary
+from operations.store import FindingCounts, OperationsStore
+from warehouse.build import DbtProject, PointInTime, finish_build, keep_given_ids, open_for_building, register_sources
+from warehouse.home import Home
+from warehouse.publication import publish
+
+CODE_FOLDERS = ("checks", "connectors/contracts", "dbt_project/macros", "dbt_project/models", "dbt_project/seeds")
+LONDON = ZoneInfo("Europe/London")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+tell_progress: ContextVar[Callable[[str], None]] = ContextVar("tell_progress", default=lambda _text: None)
+"""Says what is going on; the command line puts a spinner here."""
+
+
+class StageFailed(SendError):
+    """A stage stopped on something unforeseen; the message has the place in the code and no data."""
+
+
+def plain_errors(stage: Callable[P, R]) -> Callable[P, R]:
+    """Turns an unforeseen error into one without data.
+
+    A library's message may quote the value it failed on, and Prefect keeps messages; so only the kind of
+    error and the places in the code are passed on.
+    """
+
+    @functools.wraps(stage)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return stage(*args, **kwargs)
+        except SendError:
+            raise
+        except Exception as error:
+            places = [
+                f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
+            ]
+            raise StageFailed(
+                f"{stage.__name__} stopped on an unforeseen {type(error).__name__} at {' > '.join(places[-4:])}. "
+                "What was published stands. Run send run again; if it stops again, tell the BI team these places."
+            ) from None
+
+    return guarded
+
+
+def _digest_of_code() -> str:
+    """A hash of everything that gives the data its meaning: models, seeds, contracts, gates."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for folder in CODE_FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in {".sql", ".yml", ".csv"}:
+                digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+class Run:
+    """A run from its lock to its summary. Call the stages in the flow's order."""
+
+    def __init__(
+        self, home: Home, configuration: Configuration, moment: PointInTime, *, is_loading: bool, is_keeping: bool
+    ) -> None:
+        self.home = home
+        self.configuration = configuration
+        self.moment = moment
+        self.run_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S") + f"-{os.getpid()}"
+        self.store = OperationsStore(home.operations_url)
+        self._tell = tell_progress.get()
+        self._is_loading = is_loading
+        self._is_keeping = is_keeping
+        self._sequence = next_load_sequence(home.landing)
+        self._sequence_lock = threading.Lock()
+        self._dbt = DbtProject(home)
+        self._loads: list[LoadLine] = []
+        self._results: list[RuleResult] = []
+        self._decisions: list[GateDecision] = []
+        self._counts = FindingCounts()
+        self._seconds: dict[str, float] = {}
+
+    @classmethod
+    @contextmanager
+    def begin(cls, home: Home, as_at: date | None, known_at: datetime | None) -> Iterator[Run]:
+        """Locks the home, reads its configuration and fixes the run's day; ends by recording how it went.
+
+        Without ``as_at`` the day is the configuration's, else ``known_at``'s in London. With ``known_at``
+        nothing is loaded: the lists are rebuilt from what had landed by then. A run for another day than
+        today's leaves the stewards' findings as they are.
+        """
+        configuration = read_configuration(home.folder)
+        with home.lock():
+            home.clear_leftovers()
+            known = (known_at or datetime.now(UTC)).replace(tzinfo=None)
+            day = as_at or configuration.as_at or known.replace(tzinfo=UTC).astimezone(LONDON).date()
+            run = cls(
+                home,
+                configuration,
+                PointInTime(day, known),
+                is_loading=known_at is None,
+                is_keeping=known_at is None and as_at in (None, configuration.as_at),
+            )
+            run.store.begin_run(run.run_id, as_at=day, known_at=known)
+            run._dbt.warm_up()
+            try:
+                yield run
+            except BaseException:
+                run.store.finish_run(run.run_id, "failed", run._seconds)
+                raise
+            run.store.finish_run(run.run_id, "held" if run.summary().is_any_product_held else "done", run._seconds)
+
+    @property
+    def extracts(self) -> tuple[str, ...]:
+        """The extracts to load: those configured, none when rebuilding what was known before."""
+        return tuple(self.configuration.sources) if self._is_loading else ()
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        self._tell(f"{stage.capitalize()} …")
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[stage] = round(self._seconds.get(stage, 0.0) + perf_counter() - started, 2)
+
+    def _next_load_id(self, extract: str) -> str:
+        with self._sequence_lock:
+            self._sequence += 1
+            return f"{self._sequence - 1:06d}-{extract}"
+
+    def load(self, extract: str) -> LoadLine:
+        """Lands what is new of one extract."""
+        report = load_extract(
+            self.configuration,
+            extract,
+            load_id=self._next_load_id(extract),
+            run_id=self.run_id,
+            known_at=self.moment.known_at,
+        )
+        return LoadLine(
+            extract=extract,
+            status="refused" if report.refused else "loaded" if report.is_anything_new else "nothing new",
+            files=report.files,
+            rows_read=report.rows_read,
+            rows_loaded=report.rows_loaded,
+            rows_quarantined=report.rows_quarantined,
+            refused=tuple(report.refused),
+        )
+
+    def note_loads(self, outcomes: Sequence[LoadLine | BaseException]) -> None:
+        """Takes the loads' results; one that failed is noted with its reason, and the run goes on without it."""
+        for extract, outcome in zip(self.extracts, outcomes, strict=True):
+            if isinstance(outcome, LoadLine):
+                self._loads.append(outcome)
+            else:
+                self._loads.append(LoadLine(extract, "failed", problem=str(outcome)))
+
+    @functools.cached_property
+    def _inputs(self) -> str:
+        """A hash of everything that decides what this run would build: what has landed, the day, the code."""
+        known = [manifest.load_id for manifest in known_manifests(self.home.landing, self.moment.known_at)]
+        parts = [_digest_of_code(), self.moment.as_at.isoformat(), self.configuration.la_code, *known]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    @property
+    def is_anything_new(self) -> bool:
+        """Whether a build would differ from what stands: after ``note_loads``, before ``build``."""
+        try:
+            built = json.loads(self._built.read_text())
+        except (OSError, ValueError):
+            return True
+        return bool(built["inputs"] != self._inputs) or not self.home.warehouse.exists()
+
+    @property
+    def _built(self) -> Path:
+        return self.home.warehouse.parent / "built.json"
+
+    def build(self) -> None:
+        """Builds staging to lists in the private file, with dbt."""
+        with self._timed("build"):
+            self._built.unlink(missing_ok=True)
+            register_sources(self.configuration, self.home, self.moment)
+            self._dbt.run("--exclude", "tag:after_checks")
+
+    def check(self) -> None:
+        """Runs the contracts, keeps the findings, builds the list made of them, and decides the gates."""
+        with self._timed("check"):
+            first, last = contract_paths()
+            with open_for_building(self.home.building, self.home.temporary) as connection:
+                self._results = verify_contracts(connection, first)
+                capture_findings(connection, self._results, self.store.first_seen(), seen_at=self.moment.known_at)
+                if self._is_keeping:
+                    self._counts = self.store.sync_findings(self.run_id, connection, self._results)
+            self._dbt.run("--select", "tag:after_checks")
+            with open_for_building(self.home.building, self.home.temporary) as connection:
+                self._results += verify_contracts(connection, last)
+            self.store.record_results(self.run_id, self._results)
+            self._decisions = decide_gates(self._results, read_gates())
+
+    def publish(self) -> None:
+        """Publishes each product whose gate passed, keeps the child ids given, and makes the build the warehouse."""
+        with self._timed("publish"):
+            keep_given_ids(self.home, self.run_id)
+            for gate in read_gates():
+                decision = next(item for item in self._decisions if item.product == gate.product)
+                if decision.is_published:
+                    publication = publish(self.home, gate.product, gate.tables, self.moment, self.run_id)
+                    self.store.record_publication(self.run_id, publication.product, publication.content)
+                else:
+                    self.store.record_hold(self.run_id, gate.product, decision.reasons)
+            finish_build(self.home)
+            self._built.write_text(json.dumps({"inputs": self._inputs, "run_id": self.run_id}))
+
+    def summary(self) -> RunSummary:
+        """What this run did; where nothing was new, what stands."""
+        rules = [
+            RuleLine(result.rule_id, result.name, result.severity, result.owner, result.failed_rows)
+            for result in self._results
+            if result.outcome == "failed"
+        ]
+        return RunSummary(
+            run_id=self.run_id,
+            as_at=self.moment.as_at.isoformat(),
+            known_at=self.moment.known_at.isoformat(sep=" "),
+            is_anything_new=bool(self._results),
+            loads=tuple(self._loads),
+            rules=tuple(sorted(rules, key=lambda rule: (rule.severity, -rule.findings, rule.rule_id))),
+            rules_not_run=tuple(r.rule_id for r in self._results if r.outcome in ("crashed", "skipped")),
+            findings_new=self._counts.new,
+            findings_fixed=self._counts.fixed,
+            findings_open=self._counts.open,
+            products=product_lines(self.home, self.store.held_products()),
+            stages=dict(self._seconds),
+        )

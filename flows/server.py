@@ -1,0 +1,101 @@
+"""The Prefect server a run talks to: the council's own where one is configured, else a temporary one."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from connectors.errors import SendError
+from warehouse.home import Home
+
+START_TIMEOUT_SECONDS = 120.0
+_PR_SET_PDEATHSIG = 1
+
+
+class ServerUnavailable(SendError):
+    """Prefect's server did not start."""
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _end_with_parent() -> None:
+    """Asks Linux to end this process when its parent ends, so that a killed run leaves no server behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class TemporaryServer:
+    """A Prefect server on this machine's loopback, started by Prefect's own command, gone with the run."""
+
+    def __init__(self, home: Home) -> None:
+        self._port = _free_port()
+        environment = {**os.environ, "PREFECT_UI_ENABLED": "0", "PREFECT_HOME": str(home.prefect)}
+        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self._port), "--no-ui"]
+        self._process = subprocess.Popen(
+            [sys.executable, *command],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=_end_with_parent,
+        )
+
+    @property
+    def api_url(self) -> str:
+        """Where the server answers."""
+        return f"http://127.0.0.1:{self._port}/api"
+
+    def wait(self) -> None:
+        """Returns when the server answers. Raises ``ServerUnavailable`` when it ends or takes too long."""
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.api_url}/health", timeout=5) as answer:
+                    if answer.status == 200:
+                        return
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.1)
+        self.stop()
+        raise ServerUnavailable(
+            "Prefect's temporary server did not start. Run send doctor; if a Prefect server is running for the "
+            "council, name it in PREFECT_API_URL and run again."
+        )
+
+    def stop(self) -> None:
+        """Ends the server."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def prefect_server(home: Home) -> Iterator[TemporaryServer | None]:
+    """Starts a temporary server unless ``PREFECT_API_URL`` names one; it is starting while the caller goes on."""
+    if os.environ.get("PREFECT_API_URL"):
+        yield None
+        return
+    server = TemporaryServer(home)
+    os.environ["PREFECT_API_URL"] = server.api_url
+    try:
+        yield server
+    finally:
+        server.stop()
+        del os.environ["PREFECT_API_URL"]

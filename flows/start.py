@@ -1,0 +1,38 @@
+"""Starts the nightly flow from the command line: a server, dbt warming up beside it, then the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+from connectors.errors import SendError
+from flows.server import prefect_server
+from flows.summary import RunSummary
+from warehouse.home import Home
+
+
+class RunFailed(SendError):
+    """A run ended before its end."""
+
+
+def run_nightly(home: Home, as_at: date | None, known_at: datetime | None, tell: Callable[[str], None]) -> RunSummary:
+    """Runs the nightly flow to its end and gives its summary.
+
+    Raises the run's own ``SendError``, or ``RunFailed`` where Prefect itself stopped it.
+    """
+    from flows.run import tell_progress
+
+    tell_progress.set(tell)
+    with prefect_server(home) as server:
+        tell("Starting Prefect")
+        from flows.nightly import nightly
+
+        if server is not None:
+            server.wait()
+        state = nightly(str(home.folder), as_at=as_at, known_at=known_at, return_state=True)
+        outcome = state.result(raise_on_failure=False)
+    if isinstance(outcome, SendError):
+        raise outcome
+    if not isinstance(outcome, RunSummary):
+        raise RunFailed(f"The run ended as {state.name}. What was published stands. Run it again: send run") from None
+    return outcome

@@ -1,0 +1,118 @@
+"""What a run did, as data for programs and as text for a person. Names no child."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LoadLine:
+    """One extract's load: rows read = loaded + quarantined, over the files that were new."""
+
+    extract: str
+    status: str
+    files: int = 0
+    rows_read: int = 0
+    rows_loaded: int = 0
+    rows_quarantined: int = 0
+    refused: tuple[tuple[str, str], ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class RuleLine:
+    """How many records one rule found wrong."""
+
+    rule_id: str
+    name: str
+    severity: str
+    owner: str
+    findings: int
+
+
+@dataclass(frozen=True)
+class ProductLine:
+    """One product: published now, held (with the reasons), or standing unchanged."""
+
+    product: str
+    status: str
+    as_at: str | None = None
+    published_from: str | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    folder: str | None = None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A whole run. ``stages`` are seconds by stage."""
+
+    run_id: str
+    as_at: str
+    known_at: str
+    is_anything_new: bool
+    loads: tuple[LoadLine, ...]
+    rules: tuple[RuleLine, ...]
+    rules_not_run: tuple[str, ...]
+    findings_new: int
+    findings_fixed: int
+    findings_open: int
+    products: tuple[ProductLine, ...]
+    stages: dict[str, float]
+
+    @property
+    def is_any_product_held(self) -> bool:
+        """Whether a gate held a product, in this run or in the one whose results stand."""
+        return any(line.status == "held" for line in self.products)
+
+    def as_data(self) -> dict[str, Any]:
+        """The summary as plain values, for ``--json``."""
+        return {**asdict(self), "is_any_product_held": self.is_any_product_held}
+
+    def as_markdown(self) -> str:
+        """The summary as Markdown, for Prefect's artifact and for the terminal."""
+        return "\n".join(
+            [
+                f"# Run {self.run_id}",
+                "",
+                f"Lists as at **{self.as_at}**, from what was known at {self.known_at} UTC.",
+                "" if self.is_anything_new else "\nNothing new was delivered: what was published stands.\n",
+                *self._loads_as_markdown(),
+                *self._rules_as_markdown(),
+                *self._products_as_markdown(),
+            ]
+        )
+
+    def _loads_as_markdown(self) -> list[str]:
+        lines = ["## Loads", "", "| extract | status | files | rows read | loaded | quarantined |"]
+        lines.append("|---|---|---:|---:|---:|---:|")
+        for load in self.loads:
+            figures = f"{load.files} | {load.rows_read:,} | {load.rows_loaded:,} | {load.rows_quarantined:,}"
+            lines.append(f"| {load.extract} | {load.status} | {figures} |")
+        for load in self.loads:
+            lines += [f"\n- **{file}** was refused: {reason}" for file, reason in load.refused]
+            if load.problem:
+                lines.append(f"\n- **{load.extract}**: {load.problem}")
+        return [*lines, ""]
+
+    def _rules_as_markdown(self) -> list[str]:
+        counts = f"{self.findings_open:,} open, {self.findings_new:,} new, {self.findings_fixed:,} fixed"
+        lines = ["## Findings", "", f"{counts}.", "", "| findings | severity | owner | rule |", "|---:|---|---|---|"]
+        for rule in self.rules:
+            lines.append(f"| {rule.findings:,} | {rule.severity} | {rule.owner} | {rule.name} |")
+        for rule_id in self.rules_not_run:
+            lines.append(f"\n- **{rule_id}** did not run; a rule that did not run is not a pass")
+        return [*lines, ""]
+
+    def _products_as_markdown(self) -> list[str]:
+        lines = ["## Products", ""]
+        for product in self.products:
+            if product.status == "held":
+                stands = f"that of {product.as_at} stands" if product.as_at else "nothing is published yet"
+                lines.append(f"- **{product.product}** is HELD ({stands}):")
+                lines += [f"  - {reason}" for reason in product.reasons]
+            else:
+                lines.append(f"- **{product.product}** is {product.status}, as at {product.as_at}: {product.folder}")
+                lines += [f"  - {table}: {count:,} rows" for table, count in sorted(product.rows.items())]
+        return lines

@@ -1,0 +1,1 @@
+"""What runs and people leave behind: runs, check results, findings with their history, and publications."""

@@ -1,0 +1,129 @@
+"""The tables of the operations store, for SQLite and PostgreSQL alike. Times are UTC without zone."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+KEY = String(20)
+
+
+class Base(DeclarativeBase):
+    """The store's tables."""
+
+    type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON, str: Text}  # noqa: RUF012
+
+
+class RunRecord(Base):
+    """One run. ``outcome`` is running, done, held, failed, or interrupted where it never came to its end."""
+
+    __tablename__ = "run"
+
+    run_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    as_at: Mapped[date]
+    known_at: Mapped[datetime]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(String(16))
+    seconds: Mapped[dict[str, Any]]
+
+
+class CheckResultRecord(Base):
+    """How one rule ended in one run."""
+
+    __tablename__ = "check_result"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("run.run_id"), primary_key=True)
+    dataset: Mapped[str] = mapped_column(String(128), primary_key=True)
+    rule_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    name: Mapped[str]
+    severity: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(16))
+    failed_rows: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float]
+
+
+class FindingRecord(Base):
+    """One finding as it stands now. ``state`` is new, open, fixed or reopened; how it came there is in its events."""
+
+    __tablename__ = "finding"
+    __table_args__ = (Index("finding_by_state", "state", "owner"), Index("finding_by_rule", "rule_id", "dataset"))
+
+    finding_key: Mapped[str] = mapped_column(KEY, primary_key=True)
+    rule_id: Mapped[str] = mapped_column(String(128))
+    rule_name: Mapped[str]
+    severity: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(String(64))
+    organisation: Mapped[str] = mapped_column(String(64))
+    dataset: Mapped[str] = mapped_column(String(128))
+    extract: Mapped[str | None]
+    record_id: Mapped[str | None]
+    child_id: Mapped[str | None]
+    item: Mapped[str | None]
+    value: Mapped[str | None]
+    source_file: Mapped[str | None]
+    source_row: Mapped[int | None] = mapped_column(BigInteger)
+    remedy: Mapped[str]
+    state: Mapped[str] = mapped_column(String(16))
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    fixed_at: Mapped[datetime | None]
+    last_run_id: Mapped[str] = mapped_column(String(64))
+
+
+class FindingSeen(Base):
+    """What the run being recorded has found, on its way into ``finding``; empty between runs."""
+
+    __tablename__ = "finding_seen"
+
+    finding_key: Mapped[str] = mapped_column(KEY, primary_key=True)
+    rule_id: Mapped[str] = mapped_column(String(128))
+    rule_name: Mapped[str]
+    severity: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(String(64))
+    organisation: Mapped[str] = mapped_column(String(64))
+    dataset: Mapped[str] = mapped_column(String(128))
+    extract: Mapped[str | None]
+    record_id: Mapped[str | None]
+    child_id: Mapped[str | None]
+    item: Mapped[str | None]
+    value: Mapped[str | None]
+    source_file: Mapped[str | None]
+    source_row: Mapped[int | None] = mapped_column(BigInteger)
+    remedy: Mapped[str]
+    first_seen_at: Mapped[datetime]
+
+
+class FindingEventRecord(Base):
+    """A turn in a finding's history: it became new, fixed or reopened. Only ever added to."""
+
+    __tablename__ = "finding_event"
+    __table_args__ = (
+        Index("finding_event_by_run", "run_id", "event"),
+        Index("finding_event_by_finding", "finding_key"),
+    )
+
+    event_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    finding_key: Mapped[str] = mapped_column(KEY, ForeignKey("finding.finding_key"))
+    run_id: Mapped[str] = mapped_column(String(64))
+    event: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime]
+
+
+class PublicationRecord(Base):
+    """A gate's decision carried out: a product was published (with its content's hash) or held (with the reasons)."""
+
+    __tablename__ = "publication"
+    __table_args__ = (Index("publication_by_product", "product", "publication_id"),)
+
+    publication_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("run.run_id"))
+    product: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(16))
+    content: Mapped[str | None] = mapped_column(String(64))
+    reasons: Mapped[list[str]]
+    at: Mapped[datetime]

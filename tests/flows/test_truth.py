@@ -1,0 +1,68 @@
+"""Every planted fault is found at its file and row, none is lost, and no clean record is flagged."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.flows.conftest import SendHome
+
+Found = set[tuple[str, str, str, str]]
+
+
+def planted(home: Path) -> Found:
+    with (home / "borough" / "truth" / "faults.csv").open(encoding="utf-8", newline="") as handle:
+        return {(f["rule_id"], f["extract"], f["record_id"], f["item"]) for f in csv.DictReader(handle)}
+
+
+def found(home: Path) -> Found:
+    with duckdb.connect(str(home / "published" / "worklist" / "worklist.duckdb"), read_only=True) as connection:
+        rows = connection.execute("select rule_id, extract, record_id, item from list_records_to_correct").fetchall()
+    return {(str(rule), str(extract), str(record), str(item)) for rule, extract, record, item in rows}
+
+
+def test_findings_are_exactly_the_planted_faults(
+    run_home: tuple[SendHome, subprocess.CompletedProcess[str]],
+) -> None:
+    home, done = run_home
+    assert done.returncode == 0, done.stderr
+    assert found(home.folder) == planted(home.folder)
+
+
+def test_each_finding_names_the_file_and_row_where_the_fault_was_planted(
+    run_home: tuple[SendHome, subprocess.CompletedProcess[str]],
+) -> None:
+    home, _ = run_home
+    with (home.folder / "borough" / "truth" / "faults.csv").open(encoding="utf-8", newline="") as handle:
+        truth = {
+            (f["rule_id"], f["record_id"], f["item"], Path(f["file"]).name, f["row"]) for f in csv.DictReader(handle)
+        }
+    with duckdb.connect(str(home.folder / "published/worklist/worklist.duckdb"), read_only=True) as connection:
+        rows = connection.execute(
+            "select rule_id, record_id, item, source_file, source_row from list_records_to_correct"
+        ).fetchall()
+    assert {(rule, record, item, Path(file).name, str(row)) for rule, record, item, file, row in rows} == truth
+
+
+@pytest.mark.parametrize(
+    ("seed", "la", "children"), [(1, "883", 400), (2, "330", 3000), (3, "201", 1200), (4, "420", 60), (5, "884", 1500)]
+)
+def test_other_boroughs_hold_too(seed: int, la: str, children: int, tmp_path: Path, shared_data: object) -> None:
+    release = shared_data("dfe-education-health-and-care-plans-2025.zip")  # type: ignore[operator]
+    home = SendHome(tmp_path / "home")
+    home.send("demo", "--seed", str(seed), "--la", la, "--children", str(children), "--published", str(release))
+    done = home.send("run")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert found(home.folder) == planted(home.folder)
+
+
+def test_a_borough_without_faults_has_no_finding(tmp_path: Path) -> None:
+    home = SendHome(tmp_path / "home")
+    home.send("demo", "--seed", "77", "--children", "1500", "--faults", "none")
+    done = home.send("run")
+    assert done.returncode == 0, done.stderr
+    assert found(home.folder) == set()

@@ -1,0 +1,213 @@
+"""The dbt project as such: its unit tests, its descriptions, its style, its contracts, its findings list."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.warehouse.conftest import PROJECT, Build, Dbt, dbt_folders
+from tests.warehouse.landed import case, plan, pupil, request
+
+MARTS = ("core", "lists")
+
+
+def models(dbt: Dbt) -> dict[str, Any]:
+    return {node.name: node for node in dbt.manifest.nodes.values() if node.resource_type == "model"}
+
+
+def marts(dbt: Dbt) -> dict[str, Any]:
+    return {name: model for name, model in models(dbt).items() if model.schema in MARTS}
+
+
+def test_the_unit_tests_of_the_clocks_pass(dbt: Dbt, build: Build) -> None:
+    warehouse = build({})
+    warehouse.connection.close()
+    result = dbt.invoke(warehouse.path, "test", "--select", "test_type:unit")
+    assert result.success, [r.message for r in result.result]
+    assert len(result.result) >= 7
+
+
+def test_every_grain_holds_on_records_that_came_twice(dbt: Dbt, build: Build) -> None:
+    warehouse = build(
+        {
+            "ehc_case__child": [case("K1", upn="A1"), case("K1", upn="A1")],
+            "ehc_case__request": [request("R1", "K1"), request("R1", "K1")],
+            "ehc_case__plan": [plan("P1", "R1"), plan("P1", "R1")],
+            "school_census__pupil": [pupil("A1"), pupil("A1")],
+        }
+    )
+    warehouse.connection.close()
+    result = dbt.invoke(warehouse.path, "test", "--select", "test_type:data", "--exclude", "tag:after_checks")
+    assert result.success, [r.node.name for r in result.result if str(r.status) != "pass"]
+    assert len(result.result) >= 18
+
+
+def test_an_empty_landing_builds_empty_lists(build: Build) -> None:
+    warehouse = build({})
+    for name in ("list_children_with_plans", "list_assessments_in_progress", "list_annual_reviews"):
+        assert warehouse.rows(f"from lists.{name}") == []
+
+
+def test_every_core_and_list_column_says_what_it_is_in_what_unit_and_from_where(dbt: Dbt) -> None:
+    bare = [
+        f"{model.name}.{column.name}"
+        for model in marts(dbt).values()
+        for column in model.columns.values()
+        if not re.search(r"\w.* \([^;]+; .+\)$", column.description)
+    ]
+    assert bare == []
+
+
+def test_every_core_and_list_column_says_whether_it_is_personal(dbt: Dbt) -> None:
+    silent = [
+        f"{model.name}.{column.name}"
+        for model in marts(dbt).values()
+        for column in model.columns.values()
+        if not isinstance(column.config.meta.get("personal_data"), bool)
+    ]
+    assert silent == []
+
+
+def test_every_core_and_list_model_has_contract_owner_group_and_access(dbt: Dbt) -> None:
+    assert len(marts(dbt)) == 18
+    for model in marts(dbt).values():
+        assert model.contract.enforced, model.name
+        assert model.config.meta["owner"], model.name
+        assert isinstance(model.config.meta["personal_data"], bool), model.name
+        assert (model.group, str(model.access)) == ("lists" if model.schema == "lists" else "warehouse", "public")
+
+
+def test_every_model_states_its_grain_first_in_yaml_beside_it(dbt: Dbt) -> None:
+    for model in models(dbt).values():
+        assert (PROJECT / model.original_file_path).with_suffix(".yml").exists(), model.name
+        assert model.description.startswith("One row per"), model.name
+
+
+def test_every_list_is_an_exposure(dbt: Dbt) -> None:
+    exposed = {name for e in dbt.manifest.exposures.values() for name in e.depends_on.nodes}
+    lists = {model.unique_id for model in marts(dbt).values() if model.schema == "lists"}
+    assert exposed == lists
+
+
+def test_every_landed_source_knows_its_cadence(dbt: Dbt) -> None:
+    landed = [s for s in dbt.manifest.sources.values() if s.schema == "landing" and s.name != "run"]
+    assert landed
+    assert all(s.freshness and s.freshness.warn_after.count and s.loaded_at_field == "_landed_at" for s in landed)
+
+
+def test_an_extract_overdue_by_its_cadence_is_reported(dbt: Dbt, build: Build) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    landing = {
+        "ehc_case__child": [case("K1", _landed_at=now - timedelta(days=6))],
+        "ehc_case__request": [request("R1", "K1", _landed_at=now - timedelta(days=8))],
+        "ehc_case__plan": [plan("P1", "R1", _landed_at=now - timedelta(days=15))],
+    }
+    warehouse = build(landing)
+    warehouse.connection.close()
+    selected = [f"source:landing.{table}" for table in landing]
+    result = dbt.invoke(warehouse.path, "source", "freshness", "--select", *selected)
+    found = {found.node.name: str(found.status) for found in result.result.results}
+    assert found == {"ehc_case__child": "pass", "ehc_case__request": "warn", "ehc_case__plan": "error"}
+
+
+def test_no_model_reads_a_clock_or_takes_every_column(dbt: Dbt) -> None:
+    forbidden = re.compile(r"current_date|current_timestamp|now\(\)|today\(\)|select\s+\*", re.IGNORECASE)
+    offenders = [model.name for model in models(dbt).values() if forbidden.search(model.raw_code)]
+    assert offenders == []
+
+
+def test_parsing_warns_of_nothing(tmp_path: Path) -> None:
+    from dbt.cli.main import dbtRunner
+
+    parsed = dbtRunner().invoke(["--warn-error", "parse", "--no-partial-parse", *dbt_folders(tmp_path)])
+    assert parsed.success, parsed.exception
+
+
+def test_telemetry_is_off() -> None:
+    assert "send_anonymous_usage_stats: false" in (PROJECT / "dbt_project.yml").read_text()
+
+
+def test_a_model_that_breaks_its_contract_stops_the_build(dbt: Dbt, build: Build) -> None:
+    warehouse = build({"ehc_case__child": [case("K1")]})
+    with pytest.raises(duckdb.Error, match="breaks its contract"):
+        warehouse.connection.execute(contract_check(dbt, "dim_child").replace("'child_id varchar'", "'child_id date'"))
+
+
+def contract_check(dbt: Dbt, name: str) -> str:
+    """The check of one model's contract, as dbt ran it."""
+    run = dbt.target / "run" / "send_warehouse" / "models" / "core" / f"{name}.sql"
+    text = run.read_text()
+    return text[text.index("with built as") : text.index("alter table")]
+
+
+def test_sqlfluff_finds_nothing_to_say() -> None:
+    linted = subprocess.run(
+        [sys.executable, "-m", "sqlfluff", "lint", "models", "macros/rules", "--processes", "2", "--format", "json"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    problems = [
+        f"{file['filepath']}:{v['start_line_no']} {v['code']} {v['description']}"
+        for file in json.loads(linted.stdout)
+        for v in file["violations"]
+    ]
+    assert problems == []
+
+
+def test_findings_become_the_list_of_records_to_correct(dbt: Dbt, build: Build) -> None:
+    warehouse = build({})
+    columns = [c.name for c in models(dbt)["list_records_to_correct"].columns.values() if c.data_type == "varchar"]
+    typed = ", ".join(f"{name} varchar" for name in columns)
+    warehouse.connection.execute(f"create table checks.finding ({typed}, source_row bigint, first_seen_at timestamp)")
+    warehouse.connection.execute(
+        "insert into checks.finding (finding_key, rule_id, severity, source_file, source_row, first_seen_at, state)"
+        "values ('f1', 'upn_check_letter_wrong', 'error', 'child.csv', 7, '2025-06-30 20:00', 'new')"
+    )
+    warehouse.connection.close()
+    result = dbt.invoke(warehouse.path, "build", "--select", "tag:after_checks")
+    assert result.success, [r.message for r in result.result]
+    warehouse.connection = duckdb.connect(str(warehouse.path))
+    row = warehouse.row("select finding_key, source_file, source_row, state from lists.list_records_to_correct")
+    assert row == {"finding_key": "f1", "source_file": "child.csv", "source_row": 7, "state": "new"}
+
+
+def test_the_last_row_of_the_newest_delivery_stands(build: Build) -> None:
+    warehouse = build(
+        {
+            "ehc_case__child": [
+                case("K1", forename="first"),
+                case("K1", forename="last"),
+                case("K2", forename="newer", _delivery=2),
+                case("K2", forename="older"),
+            ]
+        }
+    )
+    assert warehouse.column("select forename from core.dim_child order by case_id") == ["last", "newer"]
+
+
+def test_the_same_landing_gives_the_same_bytes(build: Build, tmp_path: Path) -> None:
+    names = [f"K{number:03d}" for number in range(300)]
+    landing = {
+        "ehc_case__child": [case(name, upn=f"A{name}") for name in names],
+        "ehc_case__request": [request(f"R{name}", name) for name in names],
+        "ehc_case__plan": [plan(f"P{name}", f"R{name}", start_date=date(2024, 1, 1)) for name in names],
+        "school_census__pupil": [pupil(f"A{name}", forename=name) for name in names],
+    }
+    contents = []
+    for number in range(2):
+        warehouse = build(landing)
+        for table in ("list_children_with_plans", "list_assessments_in_progress", "list_annual_reviews"):
+            path = tmp_path / f"{table}-{number}.parquet"
+            warehouse.connection.execute(f"copy lists.{table} to '{path}' (format parquet)")
+        contents.append({path.name[:-10]: path.read_bytes() for path in sorted(tmp_path.glob(f"*-{number}.parquet"))})
+    assert contents[0] == contents[1]

@@ -1,0 +1,1 @@
+"""Builds the warehouse in a private file beside the published one, and publishes products whole."""

@@ -1,0 +1,168 @@
+"""Builds the warehouse with dbt, in this process, in a private file that nobody else reads."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import duckdb
+
+from connectors.configuration import Configuration
+from connectors.errors import SendError
+from connectors.landing import register_landing
+from warehouse.home import Home
+
+PROJECT = Path(__file__).parents[1] / "dbt_project"
+MEMORY_LIMIT = "900MB"
+
+
+class BuildFailed(SendError):
+    """A dbt model could not be built; nothing of this run is published."""
+
+
+@dataclass(frozen=True)
+class PointInTime:
+    """Which day the lists are of (``as_at``), and what was known when (``known_at``, UTC without zone)."""
+
+    as_at: date
+    known_at: datetime
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What dbt built: how many models, in how many seconds."""
+
+    models: int
+    seconds: float
+
+
+def _identifier_list(paths: Sequence[Path]) -> str:
+    return ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+
+
+def open_for_building(path: Path, temporary: Path) -> duckdb.DuckDBPyConnection:
+    """A read-write connection to the private build file, within the run's memory limit."""
+    return duckdb.connect(
+        str(path), config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(temporary), "threads": "2"}
+    )
+
+
+def register_sources(configuration: Configuration, home: Home, moment: PointInTime) -> None:
+    """Starts the private build file: landing views, the run's one row, child ids given, and room for findings.
+
+    Only what was known at ``moment.known_at`` is registered. Everything dbt reads enters here.
+    """
+    home.building.unlink(missing_ok=True)
+    with open_for_building(home.building, home.temporary) as connection:
+        register_landing(connection, configuration, moment.known_at)
+        connection.execute("create or replace table landing.run (as_at date, known_at timestamp, la_code varchar)")
+        connection.execute(
+            "insert into landing.run values (?, ?, ?)", [moment.as_at, moment.known_at, configuration.la_code]
+        )
+        _register_given_ids(connection, home, moment.known_at)
+
+
+def _register_given_ids(connection: duckdb.DuckDBPyConnection, home: Home, known_at: datetime) -> None:
+    connection.execute("create schema if not exists identity")
+    registries = sorted(home.identity.glob("*.parquet"))
+    columns = "anchor_kind varchar, anchor varchar, child_id varchar, given_at timestamp"
+    connection.execute(f"create or replace table identity.given ({columns})")
+    if registries:
+        connection.execute(
+            f"insert into identity.given select anchor_kind, anchor, child_id, given_at "
+            f"from read_parquet([{_identifier_list(registries)}]) where given_at <= ?",
+            [known_at],
+        )
+
+
+def keep_given_ids(home: Home, run_id: str) -> int:
+    """Writes the child ids this build gave to the registry, so that they never change again.
+
+    Returns how many were new. Append-only: one Parquet file a run, renamed into place whole.
+    """
+    target = home.identity / f"{run_id}.parquet"
+    partial = home.temporary / f"{run_id}.identity"
+    with open_for_building(home.building, home.temporary) as connection:
+        (count,) = connection.execute("select count(*) from identity.identity__given_now").fetchone() or (0,)
+        if count:
+            connection.execute(
+                "copy (select anchor_kind, anchor, child_id, given_at from identity.identity__given_now "
+                f"order by anchor_kind, anchor) to {_identifier_list([partial])} (format parquet)"
+            )
+            partial.replace(target)
+    return int(count)
+
+
+def _without_values(message: str) -> str:
+    """The message with quoted text removed: DuckDB quotes the offending value, which may be personal."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", message.splitlines()[0] if message else "")
+
+
+class DbtProject:
+    """dbt in this process. Parsed once, in the background if wished, and reused for each invocation."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._manifest: Any = None
+        self._warming: threading.Thread | None = None
+        os.environ["SEND_WAREHOUSE"] = str(home.building)
+        os.environ["SEND_MEMORY_LIMIT"] = MEMORY_LIMIT
+        os.environ["SEND_TEMP_DIRECTORY"] = str(home.temporary)
+
+    def warm_up(self) -> None:
+        """Imports dbt and parses the project in the background, while the extracts load."""
+        self._warming = threading.Thread(target=self._parse, name="parse dbt project", daemon=True)
+        self._warming.start()
+
+    def _arguments(self, command: str) -> list[str]:
+        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        folders += ["--target-path", str(self._home.dbt_target)]
+        quiet = ["--quiet", "--log-level-file", "none", "--no-use-colors", "--no-print"]
+        return [command, *folders, *quiet]
+
+    def _parse(self) -> None:
+        from dbt.cli.main import dbtRunner
+
+        result = dbtRunner().invoke(self._arguments("parse"))
+        if not result.success:
+            raise BuildFailed(f"The dbt project does not parse: {_without_values(str(result.exception))}")
+        self._manifest = result.result
+
+    def run(self, *selection: str) -> BuildReport:
+        """Builds the selected models in the private file and lets go of it.
+
+        Raises ``BuildFailed`` naming the models that failed, without the values they failed on.
+        """
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        if self._warming is not None:
+            self._warming.join()
+        if self._manifest is None:
+            self._parse()
+        started = perf_counter()
+        try:
+            result = dbtRunner(manifest=self._manifest).invoke([*self._arguments("build"), *selection])
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+        nodes = getattr(result.result, "results", None) or []
+        failed = [node for node in nodes if str(node.status) not in ("success", "pass", "skipped", "warn", "no-op")]
+        if not result.success:
+            reasons = "; ".join(f"{node.node.name}: {_without_values(str(node.message))}" for node in failed)
+            raise BuildFailed(
+                f"The warehouse could not be built ({reasons or _without_values(str(result.exception))}). "
+                "The last publication stays. Tell the BI team: the model named above needs mending."
+            )
+        return BuildReport(models=len(nodes), seconds=perf_counter() - started)
+
+
+def finish_build(home: Home) -> None:
+    """Makes the private file the warehouse, by one rename."""
+    home.building.replace(home.warehouse)

@@ -1,0 +1,109 @@
+"""The home folder: where everything that runs writes, and the lock that lets one run write at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.errors import SendError
+
+
+class HomeBusy(SendError):
+    """Another run is writing to this home."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Every place a run writes to, below one folder (``SEND_HOME``, by default ``./home``)."""
+
+    folder: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """The home named by ``SEND_HOME``, by default ``home`` in the current folder."""
+        return cls(Path(os.environ.get("SEND_HOME", "home")).resolve())
+
+    @property
+    def configuration(self) -> Path:
+        """The council's configuration file."""
+        return self.folder / "send.yml"
+
+    @property
+    def landing(self) -> Path:
+        """Landed extracts: append-only, backed up."""
+        return self.folder / "landing"
+
+    @property
+    def identity(self) -> Path:
+        """The child ids given so far: append-only, backed up."""
+        return self.folder / "identity"
+
+    @property
+    def warehouse(self) -> Path:
+        """The warehouse file of the last finished run; rebuilt at will."""
+        return self.folder / "warehouse" / "warehouse.duckdb"
+
+    @property
+    def building(self) -> Path:
+        """The private file a run builds in; never read by anyone else."""
+        return self.folder / "warehouse" / "building.duckdb"
+
+    @property
+    def dbt_target(self) -> Path:
+        """dbt's own working folder: parsed project, compiled SQL."""
+        return self.folder / "warehouse" / "dbt"
+
+    @property
+    def published(self) -> Path:
+        """What passed its gate: one folder per product."""
+        return self.folder / "published"
+
+    @property
+    def operations_url(self) -> str:
+        """The operations store: ``SEND_OPERATIONS_URL``, by default SQLite in the home."""
+        return os.environ.get("SEND_OPERATIONS_URL", f"sqlite:///{self.folder / 'operations.db'}")
+
+    @property
+    def prefect(self) -> Path:
+        """Prefect's own files when it runs on the embedded default."""
+        return self.folder / "prefect"
+
+    @property
+    def temporary(self) -> Path:
+        """Scratch space; emptied at the start of each run."""
+        return self.folder / "tmp"
+
+    def create(self) -> None:
+        """Makes the folders, readable by the owner alone, for they hold children's data."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        for folder in (self.landing, self.identity, self.warehouse.parent, self.published, self.temporary):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def clear_leftovers(self) -> None:
+        """Removes what a killed run left half-made. Call only while holding the lock."""
+        for path in (self.building, self.building.with_suffix(".duckdb.wal")):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        self.temporary.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds this home for one writer. The lock ends with the process, even when that is killed.
+
+        Raises ``HomeBusy`` when another run holds it.
+        """
+        self.create()
+        with (self.folder / ".lock").open("a") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise HomeBusy(
+                    f"Another run is writing to {self.folder}. Wait for it to finish (send status), then run again."
+                ) from None
+            yield
