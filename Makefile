@@ -28,11 +28,11 @@ set-up-tests: .venv/.set-up-tests
 	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/.set-up: pyproject.toml uv.lock | .tools/bin/uv
-	$(UV) sync --frozen --inexact --no-dev --quiet
+	$(UV) sync --frozen --inexact --no-dev --compile-bytecode --quiet
 	@touch $@
 
 .venv/.set-up-tests: pyproject.toml uv.lock | .tools/bin/uv
-	$(UV) sync --frozen --inexact --quiet
+	$(UV) sync --frozen --inexact --compile-bytecode --quiet
 	@touch .venv/.set-up $@
 
 clean:

@@ -9,8 +9,8 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +20,8 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from connectors.errors import SendError
-from flows.settings import prepare_environment
+from flows.settings import LONDON, prepare_environment
+from flows.unforeseen import told_without_data
 from warehouse.home import Home
 
 HELD, FAILED, WRONG_USAGE = 1, 2, 64
@@ -36,6 +37,21 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for programs.")]
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
+
+
+def _moment(text: str) -> datetime:
+    """A moment in UTC; a bare day is its last second in London, so that all of that day was known."""
+    for day_format in DAY_FORMATS:
+        with suppress(ValueError):
+            day = datetime.strptime(text, day_format).replace(hour=23, minute=59, second=59, tzinfo=LONDON)
+            return day.astimezone(UTC).replace(tzinfo=None)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no day such as 2026-01-20 and no time such as 2026-01-20T18:00:00."
+        ) from None
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _output() -> Console:
@@ -149,9 +165,7 @@ def run(
     ] = None,
     known_at: Annotated[
         datetime | None,
-        typer.Option(
-            formats=[*DAY_FORMATS, "%Y-%m-%dT%H:%M:%S"], help="Only what was known then (UTC); loads nothing."
-        ),
+        typer.Option(parser=_moment, help="Only what was known then: a day, or a time in UTC. Loads nothing."),
     ] = None,
     json_output: Json = False,
 ) -> None:
@@ -246,6 +260,9 @@ def main() -> None:
         sys.exit(WRONG_USAGE if stop.code == _TYPER_WRONG_USAGE else stop.code)
     except SendError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"send: {error}", markup=False)
+        sys.exit(FAILED)
+    except Exception as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(told_without_data("send", error), markup=False)
         sys.exit(FAILED)
 
 

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from connectors.configuration import Configuration, read_configuration
-from connectors.contract import all_contracts
+from connectors.configuration import Configuration, SourceConfiguration, read_configuration
+from connectors.contract import ExtractContract, all_contracts
 from connectors.errors import SendError
+from connectors.readers.database import connected, find_table
 from flows.settings import TELEMETRY_OFF
+from operations.store import OperationsStore
 from warehouse.home import Home
 
 LIBRARIES = ("prefect", "dbt-core", "dbt-duckdb", "duckdb", "soda-core", "sqlalchemy")
@@ -31,6 +33,8 @@ class Examined:
 def examine(home: Home) -> list[Examined]:
     """Looks at everything a run needs, without loading anything."""
     looked_at = [*_home(home), *_versions(), *_telemetry()]
+    if home.folder.exists():
+        looked_at.append(_operations(home))
     try:
         configuration = read_configuration(home.folder)
     except SendError as error:
@@ -74,11 +78,35 @@ def _sources(configuration: Configuration) -> Iterator[Examined]:
         if source is None:
             yield Examined(what, "not configured: lists that need it stay without it", True)
         elif source.kind == "database":
-            is_set = bool(source.url_env and os.environ.get(source.url_env))
-            yield Examined(
-                what, f"database named in {source.url_env}" + ("" if is_set else ", which is not set"), is_set
-            )
+            yield _database(what, contract, source)
         else:
             files = configuration.source_files(contract.extract)
             found = f"{len(files)} files" if files else f"no file found at {source.path}"
             yield Examined(what, found, bool(files))
+
+
+def _database(what: str, contract: ExtractContract, source: SourceConfiguration) -> Examined:
+    """Whether the database answers and has the contract's tables."""
+    try:
+        with connected(contract.extract, source) as connection:
+            lacking = [
+                name
+                for name, table in contract.tables.items()
+                if not table.optional and find_table(connection, source, name) is None
+            ]
+    except SendError as error:
+        return Examined(what, str(error), False)
+    if lacking:
+        return Examined(
+            what, f"it lacks {', '.join(lacking)}; say under tables in send.yml how yours are called", False
+        )
+    return Examined(what, f"the database named in {source.url_env} has its tables", True)
+
+
+def _operations(home: Home) -> Examined:
+    """Whether the operations store opens; it is made where there is none yet."""
+    try:
+        OperationsStore(home.operations_url).close()
+    except SendError as error:
+        return Examined("operations store", str(error), False)
+    return Examined("operations store", "opens", True)

@@ -33,6 +33,7 @@ class Status:
     last_run: str | None
     last_run_outcome: str | None
     last_run_finished: str | None
+    last_run_stage: str | None
     products: tuple[ProductLine, ...]
     open_findings: dict[str, int]
 
@@ -49,7 +50,12 @@ class Status:
         """The status as text for a person."""
         if self.last_run is None:
             return "No run yet. Start one: send run"
-        lines = [f"Last run **{self.last_run}**: {self.last_run_outcome}, finished {self.last_run_finished} UTC.", ""]
+        when = (
+            f"finished {self.last_run_finished} UTC"
+            if self.last_run_finished
+            else f"at the stage {self.last_run_stage}"
+        )
+        lines = [f"Last run **{self.last_run}**: {self.last_run_outcome}, {when}.", ""]
         for product in self.products:
             stands = f"as at {product.as_at}, in {product.folder}" if product.as_at else "nothing is published yet"
             lines.append(f"- **{product.product}** is {product.status}: {stands}")
@@ -87,6 +93,7 @@ def current_status(home: Home) -> Status:
         last_run=last.run_id if last else None,
         last_run_outcome=last.outcome if last else None,
         last_run_finished=str(last.finished_at) if last and last.finished_at else None,
+        last_run_stage=last.stage if last else None,
         products=product_lines(home, store.held_products()),
         open_findings=store.open_findings_by_owner(),
     )

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,7 +14,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import ParamSpec, TypeVar
-from zoneinfo import ZoneInfo
 
 from checks.findings import capture_findings
 from checks.gates import GateDecision, decide_gates, read_gates
@@ -25,14 +23,15 @@ from connectors.errors import SendError
 from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
 from flows.reading import product_lines
+from flows.settings import LONDON
 from flows.summary import LoadLine, RuleLine, RunSummary
+from flows.unforeseen import told_without_data
 from operations.store import FindingCounts, OperationsStore
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_given_ids, open_for_building, register_sources
 from warehouse.home import Home
 from warehouse.publication import publish
 
 CODE_FOLDERS = ("checks", "connectors/contracts", "dbt_project/macros", "dbt_project/models", "dbt_project/seeds")
-LONDON = ZoneInfo("Europe/London")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,13 +59,7 @@ def plain_errors(stage: Callable[P, R]) -> Callable[P, R]:
         except SendError:
             raise
         except Exception as error:
-            places = [
-                f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
-            ]
-            raise StageFailed(
-                f"{stage.__name__} stopped on an unforeseen {type(error).__name__} at {' > '.join(places[-4:])}. "
-                "What was published stands. Run send run again; if it stops again, tell the BI team these places."
-            ) from None
+            raise StageFailed(told_without_data(stage.__name__, error)) from None
 
     return guarded
 
@@ -117,7 +110,7 @@ class Run:
         configuration = read_configuration(home.folder)
         with home.lock():
             home.clear_leftovers()
-            known = (known_at or datetime.now(UTC)).replace(tzinfo=None)
+            known = (known_at or datetime.now(UTC)).replace(tzinfo=None, microsecond=0)
             day = as_at or configuration.as_at or known.replace(tzinfo=UTC).astimezone(LONDON).date()
             run = cls(
                 home,
@@ -127,6 +120,7 @@ class Run:
                 is_keeping=known_at is None and as_at in (None, configuration.as_at),
             )
             run.store.begin_run(run.run_id, as_at=day, known_at=known)
+            run.store.begin_stage(run.run_id, "load")
             run._dbt.warm_up()
             try:
                 yield run
@@ -143,6 +137,7 @@ class Run:
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
         self._tell(f"{stage.capitalize()} …")
+        self.store.begin_stage(self.run_id, stage)
         started = perf_counter()
         try:
             yield
@@ -240,7 +235,7 @@ class Run:
     def summary(self) -> RunSummary:
         """What this run did; where nothing was new, what stands."""
         rules = [
-            RuleLine(result.rule_id, result.name, result.severity, result.owner, result.failed_rows)
+            RuleLine(result.rule_id, result.dataset, result.name, result.severity, result.owner, result.failed_rows)
             for result in self._results
             if result.outcome == "failed"
         ]
@@ -250,7 +245,7 @@ class Run:
             known_at=self.moment.known_at.isoformat(sep=" "),
             is_anything_new=bool(self._results),
             loads=tuple(self._loads),
-            rules=tuple(sorted(rules, key=lambda rule: (rule.severity, -rule.findings, rule.rule_id))),
+            rules=tuple(sorted(rules, key=lambda rule: (rule.severity, -rule.findings, rule.rule_id, rule.dataset))),
             rules_not_run=tuple(r.rule_id for r in self._results if r.outcome in ("crashed", "skipped")),
             findings_new=self._counts.new,
             findings_fixed=self._counts.fixed,

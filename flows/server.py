@@ -86,10 +86,24 @@ class TemporaryServer:
             self._process.wait()
 
 
+def _check_answers(api_url: str) -> None:
+    """Raises ``ServerUnavailable`` where nothing answers; an answer that asks for a password is one."""
+    try:
+        urllib.request.urlopen(f"{api_url}/health", timeout=30).close()
+    except urllib.error.HTTPError:
+        return
+    except (OSError, ValueError):
+        raise ServerUnavailable(
+            "The Prefect server that PREFECT_API_URL names does not answer. Start it, mend the address, or unset "
+            "PREFECT_API_URL to run on a temporary server. What was published stands."
+        ) from None
+
+
 @contextmanager
 def prefect_server(home: Home) -> Iterator[TemporaryServer | None]:
     """Starts a temporary server unless ``PREFECT_API_URL`` names one; it is starting while the caller goes on."""
-    if os.environ.get("PREFECT_API_URL"):
+    if configured := os.environ.get("PREFECT_API_URL"):
+        _check_answers(configured)
         yield None
         return
     server = TemporaryServer(home)

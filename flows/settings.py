@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from zoneinfo import ZoneInfo
 
 from warehouse.home import Home
+
+LONDON = ZoneInfo("Europe/London")
 
 TELEMETRY_OFF = {
     "DO_NOT_TRACK": "1",
@@ -13,13 +16,14 @@ TELEMETRY_OFF = {
     "SODA_CORE_TELEMETRY_ENABLED": "false",
 }
 
+# A failure is told once, by the run's summary: Prefect's own logging would repeat it as a traceback.
 PREFECT_DEFAULTS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
-    "PREFECT_LOGGING_LEVEL": "ERROR",
-    "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
-    "PREFECT_LOGGING_INTERNAL_LEVEL": "ERROR",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 
+from connectors.configuration import read_configuration
 from connectors.errors import SendError
 from flows.server import prefect_server
 from flows.summary import RunSummary
@@ -20,6 +21,8 @@ def run_nightly(home: Home, as_at: date | None, known_at: datetime | None, tell:
 
     Raises the run's own ``SendError``, or ``RunFailed`` where Prefect itself stopped it.
     """
+    read_configuration(home.folder)  # a home without one is told so at once, and nothing is made in it
+    home.create()
     from flows.run import tell_progress
 
     tell_progress.set(tell)

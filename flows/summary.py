@@ -25,6 +25,7 @@ class RuleLine:
     """How many records one rule found wrong."""
 
     rule_id: str
+    dataset: str
     name: str
     severity: str
     owner: str
@@ -93,14 +94,21 @@ class RunSummary:
         for load in self.loads:
             lines += [f"\n- **{file}** was refused: {reason}" for file, reason in load.refused]
             if load.problem:
-                lines.append(f"\n- **{load.extract}**: {load.problem}")
+                lines.append(f"\n- **{load.extract}**: {load.problem.removeprefix(load.extract + ': ')}")
         return [*lines, ""]
 
     def _rules_as_markdown(self) -> list[str]:
         counts = f"{self.findings_open:,} open, {self.findings_new:,} new, {self.findings_fixed:,} fixed"
-        lines = ["## Findings", "", f"{counts}.", "", "| findings | severity | owner | rule |", "|---:|---|---|---|"]
+        lines = [
+            "## Findings",
+            "",
+            f"{counts}.",
+            "",
+            "| findings | severity | owner | rule | in |",
+            "|---:|---|---|---|---|",
+        ]
         for rule in self.rules:
-            lines.append(f"| {rule.findings:,} | {rule.severity} | {rule.owner} | {rule.name} |")
+            lines.append(f"| {rule.findings:,} | {rule.severity} | {rule.owner} | {rule.name} | {rule.dataset} |")
         for rule_id in self.rules_not_run:
             lines.append(f"\n- **{rule_id}** did not run; a rule that did not run is not a pass")
         return [*lines, ""]

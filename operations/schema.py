@@ -18,7 +18,10 @@ class Base(DeclarativeBase):
 
 
 class RunRecord(Base):
-    """One run. ``outcome`` is running, done, held, failed, or interrupted where it never came to its end."""
+    """One run. ``outcome`` is running, done, held, failed, or interrupted where it never came to its end.
+
+    ``stage`` is the one that began last: load, build, check or publish.
+    """
 
     __tablename__ = "run"
 
@@ -28,6 +31,7 @@ class RunRecord(Base):
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     outcome: Mapped[str] = mapped_column(String(16))
+    stage: Mapped[str | None] = mapped_column(String(16))
     seconds: Mapped[dict[str, Any]]
 
 

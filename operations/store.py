@@ -30,7 +30,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.errors import SendError
@@ -106,7 +106,10 @@ class FindingCounts:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """A run as kept. ``outcome`` is running, done, held, failed or interrupted; times are UTC."""
+    """A run as kept. ``outcome`` is running, done, held, failed or interrupted; times are UTC.
+
+    ``stage`` is the one that began last.
+    """
 
     run_id: str
     as_at: date
@@ -114,6 +117,7 @@ class RunOutcome:
     started_at: datetime
     finished_at: datetime | None
     outcome: str
+    stage: str | None
     seconds: dict[str, float]
 
 
@@ -125,14 +129,20 @@ class OperationsStore:
     """The store at ``url``, made or brought up to date when opened. Raises ``StoreUnavailable``."""
 
     def __init__(self, url: str) -> None:
-        self._url = make_url(url)
+        try:
+            self._url = make_url(url)
+        except (SQLAlchemyError, ValueError):
+            raise StoreUnavailable(
+                "The operations store's address cannot be read. Check SEND_OPERATIONS_URL; in a password write %40 for "
+                "@, %3A for : and %2F for /."
+            ) from None
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         try:
             self._engine = self._open()
             self._upgrade()
         except (SQLAlchemyError, ImportError, OSError) as error:
             raise StoreUnavailable(
-                f"The operations store {self._url.render_as_string(hide_password=True)} cannot be opened "
+                f"The operations store {_without_secrets(self._url)} cannot be opened "
                 f"({type(error).__name__}). Check SEND_OPERATIONS_URL, and that the folder or server can be reached."
             ) from None
 
@@ -203,6 +213,11 @@ class OperationsStore:
                 )
             )
 
+    def begin_stage(self, run_id: str, stage: str) -> None:
+        """Notes which stage the run is in, so that those who wait can be told."""
+        with self._writing() as connection:
+            connection.execute(update(RunRecord).where(RunRecord.run_id == run_id).values(stage=stage))
+
     def finish_run(self, run_id: str, outcome: str, seconds: Mapping[str, float]) -> None:
         """Notes how a run ended (done, held or failed) and the seconds of its stages."""
         with self._writing() as connection:
@@ -224,6 +239,7 @@ class OperationsStore:
                         RunRecord.started_at,
                         RunRecord.finished_at,
                         RunRecord.outcome,
+                        RunRecord.stage,
                         RunRecord.seconds,
                     )
                     .order_by(RunRecord.started_at.desc(), RunRecord.run_id.desc())
@@ -385,6 +401,14 @@ class OperationsStore:
                 .order_by(PublicationRecord.product)
             )
             return {product: tuple(reasons) for product, reasons in rows}
+
+
+def _without_secrets(url: URL) -> str:
+    """The address as it may be shown: no user, password or options, nor what an unescaped @ put in their stead."""
+    if url.get_backend_name() == "sqlite":
+        return f"{url.drivername}:///{url.database or ''}"
+    place = f"{url.host or ''}/{url.database or ''}"
+    return f"{url.drivername}://{'' if '@' in place else place}"
 
 
 def _as_copy_text(value: str) -> str:

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flows.server import TemporaryServer
+from flows.settings import PREFECT_DEFAULTS, TELEMETRY_OFF
+from warehouse.home import Home
+
+WORDS = re.compile(r"[^\s\"'<>,;()|]+")
 SMALL_BOROUGH = ["--children", "2500"]
 
 
 @dataclass
 class SendHome:
-    """A home folder and the ``send`` command run on it, as a user does: in a process of its own."""
+    """A home folder and the ``send`` command run on it, as a user does: in a process of its own.
+
+    ``prefect_api`` is the Prefect server it runs on; None for the temporary one that a run starts itself.
+    """
 
     folder: Path
+    prefect_api: str | None = None
 
     def environment(self, **extra: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SEND_"))}
-        return {**kept, "SEND_HOME": str(self.folder), **extra}
+        server = {"PREFECT_API_URL": self.prefect_api} if self.prefect_api else {}
+        return {**kept, **server, "SEND_HOME": str(self.folder), **extra}
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -46,19 +59,56 @@ class SendHome:
         return json.loads(done.stdout)
 
 
+@dataclass(frozen=True)
+class PrefectServer:
+    """The Prefect server of these tests: where it answers, its files, and what it kept before any run."""
+
+    api_url: str
+    folder: Path
+    before: frozenset[str]
+
+    def kept(self) -> str:
+        """Everything in its database, as text."""
+        with sqlite3.connect(self.folder / "prefect.db") as connection:
+            return "\n".join(connection.iterdump())
+
+
 @pytest.fixture(scope="session")
-def run_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[SendHome, subprocess.CompletedProcess[str]]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    home = Home(tmp_path_factory.mktemp("prefect"))
+    home.create()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**TELEMETRY_OFF, **PREFECT_DEFAULTS}.items():
+            environment.setenv(name, value)
+        server = TemporaryServer(home)
+        try:
+            server.wait()
+            told = PrefectServer(server.api_url, home.prefect, frozenset())
+            yield PrefectServer(server.api_url, home.prefect, frozenset(WORDS.findall(told.kept())))
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def home(tmp_path: Path, prefect_server: PrefectServer) -> SendHome:
+    """A home with nothing in it."""
+    return SendHome(tmp_path / "home", prefect_server.api_url)
+
+
+@pytest.fixture(scope="session")
+def run_home(
+    tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer
+) -> tuple[SendHome, subprocess.CompletedProcess[str]]:
     """A home after ``send demo`` and one ``send run``, with what the run printed. Tests only read it."""
-    home = SendHome(tmp_path_factory.mktemp("home"))
+    home = SendHome(tmp_path_factory.mktemp("home"), prefect_server.api_url)
     made = home.send("demo", *SMALL_BOROUGH)
     assert made.returncode == 0, made.stderr
     return home, home.send("run")
 
 
 @pytest.fixture
-def fresh_home(tmp_path: Path) -> SendHome:
+def fresh_home(home: SendHome) -> SendHome:
     """A home with a small invented borough and nothing landed yet."""
-    home = SendHome(tmp_path / "home")
     made = home.send("demo", "--children", "300")
     assert made.returncode == 0, made.stderr
     return home

@@ -30,8 +30,7 @@ def test_rows_read_are_rows_loaded_and_quarantined_for_every_load(run_home: RunH
     assert wrong == []
 
 
-def test_a_second_run_with_nothing_new_loads_nothing_and_leaves_what_stands(tmp_path: Path) -> None:
-    home = SendHome(tmp_path / "home")
+def test_a_second_run_with_nothing_new_loads_nothing_and_leaves_what_stands(home: SendHome) -> None:
     home.send("demo", "--children", "200")
     first = home.answer("run")
     again = home.answer("run")
@@ -40,14 +39,13 @@ def test_a_second_run_with_nothing_new_loads_nothing_and_leaves_what_stands(tmp_
     assert [p["published_from"] for p in again["products"]] == [p["published_from"] for p in first["products"]]
 
 
-def test_the_same_day_rebuilt_gives_the_same_bytes(tmp_path: Path) -> None:
-    home = SendHome(tmp_path / "home")
+def test_the_same_day_rebuilt_gives_the_same_bytes(home: SendHome) -> None:
     home.send("demo", "--children", "200")
     known_at = home.answer("run")["known_at"]
     first = (home.folder / "published" / "lists" / "list_children_with_plans.parquet").read_bytes()
     home.answer("run", "--as-at", "2026-06-01")
     other_day = (home.folder / "published" / "lists" / "list_children_with_plans.parquet").read_bytes()
-    home.answer("run", "--as-at", "2026-11-02", "--known-at", known_at[:19].replace(" ", "T"))
+    home.answer("run", "--as-at", "2026-11-02", "--known-at", known_at)
     again = (home.folder / "published" / "lists" / "list_children_with_plans.parquet").read_bytes()
     assert other_day != first
     assert again == first
@@ -91,22 +89,41 @@ def test_wrong_usage_ends_with_64(tmp_path: Path) -> None:
     assert home.send("run", "--as-at", "soon").returncode == 64
 
 
-def test_a_run_without_a_configuration_says_what_to_do(tmp_path: Path) -> None:
-    done = SendHome(tmp_path / "empty").send("run")
+def test_a_run_without_a_configuration_says_what_to_do_and_makes_nothing(home: SendHome) -> None:
+    done = home.send("run")
     assert done.returncode == 2
     assert "send init" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not home.folder.exists()
 
 
-def test_a_first_configuration_is_commented_and_readable(tmp_path: Path) -> None:
-    home = SendHome(tmp_path / "home")
+def test_a_prefect_server_that_does_not_answer_is_told_plainly(fresh_home: SendHome) -> None:
+    done = fresh_home.send("run", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert done.returncode == 2
+    assert "PREFECT_API_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_lists_made_from_nothing_are_held(fresh_home: SendHome) -> None:
+    for path in (fresh_home.folder / "borough" / "extracts" / "ehc_case").iterdir():
+        if path.name != "child.csv":
+            path.unlink()
+    done = fresh_home.send("run")
+    assert done.returncode == 1, done.stderr
+    assert "**lists** is HELD" in done.stdout
+    assert "What the list is made from has been delivered" in done.stdout
+    assert done.stderr == ""
+    assert not (fresh_home.folder / "published" / "lists").exists()
+    assert fresh_home.send("status").returncode == 1
+
+
+def test_a_first_configuration_is_commented_and_readable(home: SendHome) -> None:
     assert home.send("init", "--la", "883", "--name", "Thurrock").returncode == 0
     assert (home.folder / "send.yml").read_text().count("#") > 10
     assert "LA 883, 5 sources" in home.send("doctor").stdout
 
 
-def test_the_demo_never_touches_a_councils_own_configuration(tmp_path: Path) -> None:
-    home = SendHome(tmp_path / "home")
+def test_the_demo_never_touches_a_councils_own_configuration(home: SendHome) -> None:
     home.send("init", "--la", "883")
     before = (home.folder / "send.yml").read_text()
     assert home.send("demo").returncode == 2

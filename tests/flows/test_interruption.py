@@ -11,6 +11,7 @@ import duckdb
 import psutil
 import pytest
 
+from operations.store import OperationsStore
 from tests.flows.conftest import SendHome
 
 
@@ -22,18 +23,19 @@ def published_rows(home: Path) -> int:
 
 def kill_when(home: SendHome, stage: str) -> None:
     """Starts a run and kills it (SIGKILL, no clean-up of any kind) when it says that the stage begins."""
-    mark = home.folder / "stage"
-    process = home.start("run", SEND_STAGE_FILE=str(mark))
+    store = OperationsStore(f"sqlite:///{home.folder / 'operations.db'}")
+    last = store.last_run()
+    process = home.start("run")
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
-        if mark.exists() and mark.read_text().startswith(stage):
+        run = store.last_run()
+        if run is not None and run != last and run.stage == stage and run.outcome == "running":
             break
         time.sleep(0.005)
     assert process.poll() is None, f"the run ended before {stage} began"
-    time.sleep(0.15)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    mark.unlink()
+    process.communicate()
+    store.close()
 
 
 def deliver_something_new(home: SendHome) -> None:
@@ -62,6 +64,7 @@ def test_a_run_killed_at_any_stage_harms_nothing(stage: str, fresh_home: SendHom
 
 
 def test_a_killed_run_leaves_no_server_behind(fresh_home: SendHome) -> None:
+    fresh_home.prefect_api = None
     kill_when(fresh_home, "load")
     time.sleep(3)
     servers = [p for p in psutil.process_iter(["environ", "cmdline"]) if "prefect" in " ".join(p.info["cmdline"] or [])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -51,17 +52,17 @@ def test_each_finding_names_the_file_and_row_where_the_fault_was_planted(
 @pytest.mark.parametrize(
     ("seed", "la", "children"), [(1, "883", 400), (2, "330", 3000), (3, "201", 1200), (4, "420", 60), (5, "884", 1500)]
 )
-def test_other_boroughs_hold_too(seed: int, la: str, children: int, tmp_path: Path, shared_data: object) -> None:
-    release = shared_data("dfe-education-health-and-care-plans-2025.zip")  # type: ignore[operator]
-    home = SendHome(tmp_path / "home")
+def test_other_boroughs_hold_too(
+    seed: int, la: str, children: int, home: SendHome, shared_data: Callable[[str], Path]
+) -> None:
+    release = shared_data("dfe-education-health-and-care-plans-2025.zip")
     home.send("demo", "--seed", str(seed), "--la", la, "--children", str(children), "--published", str(release))
     done = home.send("run")
     assert done.returncode == 0, done.stderr + done.stdout
     assert found(home.folder) == planted(home.folder)
 
 
-def test_a_borough_without_faults_has_no_finding(tmp_path: Path) -> None:
-    home = SendHome(tmp_path / "home")
+def test_a_borough_without_faults_has_no_finding(home: SendHome) -> None:
     home.send("demo", "--seed", "77", "--children", "1500", "--faults", "none")
     done = home.send("run")
     assert done.returncode == 0, done.stderr

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(), nullable=False),
         sa.Column("finished_at", sa.DateTime()),
         sa.Column("outcome", sa.String(16), nullable=False),
+        sa.Column("stage", sa.String(16)),
         sa.Column("seconds", sa.JSON(), nullable=False),
     )
     op.create_table(
