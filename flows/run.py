@@ -97,6 +97,7 @@ class Run:
         self._decisions: list[GateDecision] = []
         self._counts = FindingCounts()
         self._seconds: dict[str, float] = {}
+        self._loading_since = perf_counter()
 
     @classmethod
     @contextmanager
@@ -120,8 +121,9 @@ class Run:
                 is_keeping=known_at is None and as_at in (None, configuration.as_at),
             )
             run.store.begin_run(run.run_id, as_at=day, known_at=known)
-            run.store.begin_stage(run.run_id, "load")
             run._dbt.warm_up()
+            run.store.begin_stage(run.run_id, "load")
+            run._loading_since = perf_counter()
             try:
                 yield run
             except BaseException:
@@ -170,6 +172,7 @@ class Run:
 
     def note_loads(self, outcomes: Sequence[LoadLine | BaseException]) -> None:
         """Takes the loads' results; one that failed is noted with its reason, and the run goes on without it."""
+        self._seconds["load"] = round(perf_counter() - self._loading_since, 2)
         for extract, outcome in zip(self.extracts, outcomes, strict=True):
             if isinstance(outcome, LoadLine):
                 self._loads.append(outcome)
@@ -190,7 +193,8 @@ class Run:
             built = json.loads(self._built.read_text())
         except (OSError, ValueError):
             return True
-        return bool(built["inputs"] != self._inputs) or not self.home.warehouse.exists()
+        stands = {line.status for line in product_lines(self.home, self.store.held_products())}
+        return built["inputs"] != self._inputs or not self.home.warehouse.exists() or "not published" in stands
 
     @property
     def _built(self) -> Path:

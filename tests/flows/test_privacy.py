@@ -63,12 +63,10 @@ def personal_values(extracts: Path) -> set[str]:
 
 
 def texts_of_a_run(home: Path, done: subprocess.CompletedProcess[str]) -> Iterator[tuple[str, str]]:
-    """What a run printed, its log files, and what dbt says of it."""
+    """What a run printed, and its log files."""
     yield "what it printed", done.stdout + done.stderr
     for path in home.rglob("*.log*"):
         yield str(path), path.read_text(errors="replace")
-    results = home / "warehouse" / "dbt" / "run_results.json"  # the one file where dbt tells what it met in the data
-    yield str(results), results.read_text()
 
 
 def test_nothing_personal_is_printed_logged_or_kept_by_prefect(
