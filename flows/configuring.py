@@ -56,6 +56,72 @@ sources:
   cin_census:
     kind: xml
     path: extracts/cin_census
+
+  # The rest as they come to hand: take away the # of a source and its two settings. Each of these may also be an
+  # Excel workbook (kind: excel) unless its contract says otherwise; what columns each needs stands in
+  # connectors/contracts/<name>.yml.
+
+  # Education
+  # nccis:                        # the client caseload, a file a month
+  #   kind: csv
+  #   path: extracts/nccis
+  # ehe_cme:                      # the register of home education and of children missing education
+  #   kind: excel
+  #   path: extracts/ehe_cme
+  # attainment:                   # results of key stages 1 to 5
+  #   kind: csv
+  #   path: extracts/attainment
+  # ofsted:                       # Ofsted's management information, as published each month
+  #   kind: csv
+  #   path: extracts/ofsted
+  # commissioned_places:          # places commissioned, by establishment and year
+  #   kind: csv
+  #   path: extracts/commissioned_places
+  # high_needs_spend:             # the high needs ledger, by placement and month
+  #   kind: csv
+  #   path: extracts/high_needs_spend
+  # term_dates:                   # school terms
+  #   kind: csv
+  #   path: extracts/term_dates
+
+  # Health
+  # health_advice:                # the designated clinical officer's log
+  #   kind: excel
+  #   path: extracts/health_advice
+  # continuing_care:
+  #   kind: csv
+  #   path: extracts/continuing_care
+  # early_notifications:          # under section 23 of the Children and Families Act 2014
+  #   kind: csv
+  #   path: extracts/early_notifications
+
+  # Social care
+  # ssda903:                      # the looked after return: header.csv, episodes.csv, reviews.csv, missing.csv
+  #   kind: csv
+  #   path: extracts/ssda903
+  # ssd:                          # the standard safeguarding dataset, in your own database (or as CSV, one a table)
+  #   kind: database
+  #   url_env: SEND_SSD_URL
+  # short_breaks:
+  #   kind: csv
+  #   path: extracts/short_breaks
+  # youth_justice:
+  #   kind: csv
+  #   path: extracts/youth_justice
+
+  # The council's own plan and figures, and reference data
+  # improvement_plan:             # action.csv and rating.csv
+  #   kind: csv
+  #   path: extracts/improvement_plan
+  # targets:                      # a target for each indicator
+  #   kind: csv
+  #   path: extracts/targets
+  # postcodes:                    # the ONS postcode directory with the deprivation decile
+  #   kind: csv
+  #   path: extracts/postcodes
+  # la_codes:                     # DfE's and ONS's codes of local authorities
+  #   kind: csv
+  #   path: extracts/la_codes
 """
 
 _DEMO_SOURCES = """as_at: {as_at}
@@ -65,6 +131,24 @@ sources:
   gias: {{kind: csv, path: borough/extracts/gias}}
   therapy_waits: {{kind: csv, path: borough/extracts/therapy_waits}}
   cin_census: {{kind: xml, path: borough/extracts/cin_census}}
+  nccis: {{kind: csv, path: borough/extracts/nccis}}
+  ehe_cme: {{kind: excel, path: borough/extracts/ehe_cme}}
+  attainment: {{kind: csv, path: borough/extracts/attainment}}
+  ofsted: {{kind: csv, path: borough/extracts/ofsted}}
+  commissioned_places: {{kind: csv, path: borough/extracts/commissioned_places}}
+  high_needs_spend: {{kind: csv, path: borough/extracts/high_needs_spend}}
+  term_dates: {{kind: csv, path: borough/extracts/term_dates}}
+  health_advice: {{kind: excel, path: borough/extracts/health_advice}}
+  continuing_care: {{kind: csv, path: borough/extracts/continuing_care}}
+  early_notifications: {{kind: csv, path: borough/extracts/early_notifications}}
+  ssda903: {{kind: csv, path: borough/extracts/ssda903}}
+  ssd: {{kind: csv, path: borough/extracts/ssd}}
+  short_breaks: {{kind: csv, path: borough/extracts/short_breaks}}
+  youth_justice: {{kind: csv, path: borough/extracts/youth_justice}}
+  improvement_plan: {{kind: csv, path: borough/extracts/improvement_plan}}
+  targets: {{kind: csv, path: borough/extracts/targets}}
+  postcodes: {{kind: csv, path: borough/extracts/postcodes}}
+  la_codes: {{kind: csv, path: borough/extracts/la_codes}}
 """
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from connectors.errors import ConfigurationError
+from synthetic import corporate, education, health, safeguarding
 from synthetic.case_system import CaseSystem, make_needs
 from synthetic.caseload import HISTORY_YEARS, Caseload, make_caseload
 from synthetic.census import (
@@ -26,14 +27,16 @@ from synthetic.census import (
 )
 from synthetic.days import school_year, years_before
 from synthetic.establishments import make_schools, write_register
-from synthetic.faults import Extracts, plant_faults, write_truth
-from synthetic.health import make_referrals
+from synthetic.faults import Extracts, plant_faults, plant_further_faults, write_truth
 from synthetic.identifiers import IntArray, Texts
+from synthetic.known import Known
 from synthetic.people import People, make_people, make_twins
 from synthetic.published import figures_of
 from synthetic.records import write_table
+from synthetic.sheets import Sheet, write_sheets
 from synthetic.social_care import make_children_in_need, reference_date, write_children_in_need
 from synthetic.stays import make_stays, placements
+from synthetic.truth import write_records
 
 FEWEST_CHILDREN, MOST_CHILDREN = 50, 250_000
 LIKE_883 = 45_000
@@ -91,11 +94,13 @@ def make_borough(
     names = [f"extracts/school_census/{census.name}" for census in censuses]
     cin_day = reference_date(as_at)
     cin_name, waits_name = f"{cin_day.year}.xml", f"{as_at:%Y-%m}.csv"
-    _check_folder(folder, {*names, f"extracts/cin_census/{cin_name}", f"extracts/therapy_waits/{waits_name}"})
+    further = {*education.file_names(as_at), *health.file_names(as_at)}
+    own = {*names, f"extracts/cin_census/{cin_name}", f"extracts/therapy_waits/{waits_name}"}
+    _check_folder(folder, own | {f"extracts/{name}" for name in further})
     tell = progress or (lambda _: None)
 
     today, opening = as_at.toordinal(), years_before(as_at, HISTORY_YEARS).toordinal()
-    streams = iter(np.random.SeedSequence([seed, int(la_code)]).spawn(20))
+    streams = iter(np.random.SeedSequence([seed, int(la_code)]).spawn(40))
 
     def chance() -> np.random.Generator:
         return np.random.default_rng(next(streams))
@@ -163,7 +168,9 @@ def make_borough(
         social_care_ids=of_case[:cases],
     )
     tables = system.tables()
-    referrals = make_referrals(chance(), people, patients, local_ids, file=waits_name, opening=opening, today=today)
+    referrals = health.make_referrals(
+        chance(), people, patients, local_ids, file=waits_name, opening=opening, today=today
+    )
     generator = chance()
     is_disabled = np.where(in_need < cases, generator.random(len(in_need)) < 0.6, generator.random(len(in_need)) < 0.08)
     care_children = make_children_in_need(generator, people, in_need, care_ids, cin_day, is_disabled)
@@ -182,16 +189,41 @@ def make_borough(
         cin_file=cin_name,
     )
     case_ids = {record.person: record["case_id"] for record in tables["child"].records}
+    known = Known(
+        as_at=as_at,
+        opening=opening,
+        la_code=la_code,
+        la_name=figures.la_name,
+        children=children,
+        people=people,
+        caseload=caseload,
+        pupils=pupils,
+        schools=schools,
+        stays=stays,
+        tables=tables,
+        in_need=in_need,
+        care_ids=care_ids,
+        care_children=care_children,
+        cin_day=cin_day,
+        patients=patients,
+    )
+    register_chance, census_chance = chance(), chance()
+    sheets = _further_sheets(known, chance, has_totals=faults == "default")
     if faults == "default":
         plant_faults(extracts)
+        plant_further_faults(extracts, sheets)
 
     tell("writing the case system, the register, health and social care")
     for table in tables.values():
         write_table(folder / "extracts" / table.extract / table.file, table)
     write_table(folder / "extracts" / referrals.extract / referrals.file, referrals)
     write_children_in_need(folder / "extracts" / "cin_census" / cin_name, care_children, la_code=la_code, day=cin_day)
-    write_register(folder / "extracts" / "gias", schools, _sizes(rolls[-1], people, extracts), chance(), as_at)
-    generator = chance()
+    sizes = _sizes(rolls[-1], people, extracts)
+    inspections = write_register(folder / "extracts" / "gias", schools, sizes, register_chance, as_at)
+    sheets.append(education.make_inspections(chance(), known, inspections))
+    tell("writing the other extracts")
+    write_sheets(folder / "extracts", sheets)
+    generator = census_chance
     fixed = fixed_parts(people, generator, cases + pupil_count)
     kinds = np.array(list(SUPPORT_NEEDS), dtype=object)
     shares = np.array(list(SUPPORT_NEEDS.values()))
@@ -215,6 +247,7 @@ def make_borough(
         )
     tell("writing the truth")
     write_truth(folder / "truth" / "faults.csv", extracts)
+    write_records(folder / "truth" / "records.parquet", extracts, sheets)
     _write_people(folder / "truth" / "people.csv", people, case_ids, extracts.more_cases, patients, local_ids, of_case)
     return BoroughSummary(
         folder=folder,
@@ -225,7 +258,7 @@ def make_borough(
         pupils={roll.census.name: len(roll.person) for roll in rolls},
         active_plans=int(caseload.has_active_plan.sum()),
         ceased_plans=int((caseload.cease > 0).sum()),
-        rows={name: len(table.records) for name, table in tables.items()},
+        rows={name: len(table.records) for name, table in tables.items()} | _sizes_of(sheets),
         referrals=len(referrals.records),
         children_in_need=len(care_children),
         establishments=len(schools.all),
@@ -233,9 +266,42 @@ def make_borough(
     )
 
 
+def _sizes_of(sheets: list[Sheet]) -> dict[str, int]:
+    """Rows by extract and table."""
+    rows: dict[str, int] = {}
+    for sheet in sheets:
+        name = f"{sheet.extract}.{sheet.table}"
+        rows[name] = rows.get(name, 0) + len(sheet)
+    return rows
+
+
+def _further_sheets(known: Known, chance: Callable[[], np.random.Generator], *, has_totals: bool) -> list[Sheet]:
+    """Every file that is made from what is settled, before any fault; the inspections come with the register."""
+    looked_after = safeguarding.make_looked_after(chance(), known)
+    return [
+        *education.make_clients(chance(), known),
+        education.make_register(chance(), known, has_total=has_totals),
+        *education.make_results(chance(), known),
+        education.make_places(chance(), known),
+        education.make_spend(chance(), known),
+        *corporate.make_improvement_plan(chance(), known),
+        corporate.make_targets(known),
+        corporate.make_terms(known),
+        corporate.make_authorities(),
+        corporate.make_postcodes(chance(), known),
+        health.make_advice_log(chance(), known),
+        health.make_continuing_care(chance(), known),
+        health.make_notifications(chance(), known),
+        *safeguarding.make_return(chance(), known, looked_after),
+        *safeguarding.make_tables(chance(), known, looked_after),
+        safeguarding.make_short_breaks(chance(), known),
+        safeguarding.make_youth_justice(chance(), known),
+    ]
+
+
 def _check_folder(folder: Path, own: set[str]) -> None:
     """Another borough's censuses, left beside this one's, would be read with them."""
-    for name in ("school_census", "cin_census", "therapy_waits"):
+    for name in sorted({file.split("/")[1] for file in own}):
         for path in sorted((folder / "extracts" / name).glob("*")):
             if str(path.relative_to(folder)) not in own:
                 raise ConfigurationError(

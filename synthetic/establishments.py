@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +149,14 @@ class Schools:
         """The position of the establishment it took over from."""
         urn = self.all[position].predecessor
         return None if urn is None else next(i for i, e in enumerate(self.all) if e.urn == urn)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """An establishment's latest inspection, as the register tells it."""
+
+    day: date
+    grade: str
 
 
 @dataclass
@@ -314,10 +322,11 @@ def _close_predecessors(maker: _Maker) -> None:
 
 def write_register(
     folder: Path, schools: Schools, pupils: dict[str, tuple[int, int]], generator: np.random.Generator, as_at: date
-) -> None:
+) -> dict[str, Inspection]:
     """Writes ``edubasealldata.csv`` and ``links.csv`` as the register publishes them (Windows-1252, dd/mm/yyyy).
 
-    ``pupils`` gives boys and girls on roll by LAESTAB, where the census counts them.
+    ``pupils`` gives boys and girls on roll by LAESTAB, where the census counts them. Gives the latest inspection of
+    each establishment that is open, by URN.
     """
     folder.mkdir(parents=True, exist_ok=True)
     contract = read_contract("gias")
@@ -325,7 +334,8 @@ def write_register(
     with (folder / "edubasealldata.csv").open("w", encoding="cp1252", newline="", errors="replace") as handle:
         writer = csv.DictWriter(handle, headings, restval="", lineterminator="\r\n")
         writer.writeheader()
-        writer.writerows(_register_row(e, pupils.get(e.laestab), generator, as_at) for e in schools.all)
+        rows = [_register_row(e, pupils.get(e.laestab), generator, as_at) for e in schools.all]
+        writer.writerows(rows)
     link_headings = [column.heading or name for name, column in contract.tables["link"].columns.items()]
     by_urn = {e.urn: e for e in schools.all}
     with (folder / "links.csv").open("w", encoding="cp1252", newline="", errors="replace") as handle:
@@ -344,6 +354,13 @@ def write_register(
                         "LinkEstablishedDate": day,
                     }
                 )
+    return {
+        row["URN"]: Inspection(
+            datetime.strptime(row["OfstedLastInsp"], REGISTER_DAY).date(), row["OfstedRating (name)"]
+        )
+        for row in rows
+        if not row["CloseDate"]
+    }
 
 
 def _register_row(

@@ -22,6 +22,7 @@ from synthetic.establishments import Schools
 from synthetic.identifiers import with_wrong_check_digit, with_wrong_check_letter
 from synthetic.people import People
 from synthetic.records import Record, Table
+from synthetic.sheets import Sheet
 from synthetic.social_care import CinChild
 
 TRUTH_COLUMNS = ("fault", "rule_id", "extract", "table", "record_id", "item", "file", "row")
@@ -38,6 +39,14 @@ class _CensusPlace:
 
 
 @dataclass(frozen=True)
+class _SheetPlace:
+    """A row of a further extract's file."""
+
+    sheet: Sheet
+    row: int
+
+
+@dataclass(frozen=True)
 class Planted:
     """What a rule must find: one line of ``faults.csv`` but for the row, which is known once the files are written."""
 
@@ -47,7 +56,7 @@ class Planted:
     table: str
     record_id: str
     item: str
-    place: Record | _CensusPlace | CinChild
+    place: Record | _CensusPlace | _SheetPlace | CinChild
 
 
 @dataclass
@@ -100,14 +109,15 @@ class Extracts:
         for record in self.tables["need"].records:
             self.needs[record.person].append(record)
 
-    def _is_free(self, person: int) -> bool:
+    def is_free(self, person: int) -> bool:
+        """Whether no fault touches the person yet."""
         return person >= 0 and person not in self.used and person not in self.twins
 
     def choose(self, records: Iterable[Record], fits: Callable[[Record], bool], count: int) -> list[Record]:
         """At most so many fitting records of different free children, by chance; the children are used from now on."""
         found: dict[int, Record] = {}
         for record in records:
-            if self._is_free(record.person) and record.person not in found and fits(record):
+            if self.is_free(record.person) and record.person not in found and fits(record):
                 found[record.person] = record
         people = list(found)
         chosen = self.generator.permutation(len(people))[:count].tolist()
@@ -119,7 +129,7 @@ class Extracts:
         free = [
             person
             for person, held in self.provision.items()
-            if held == provision and person >= self.cases and person not in self.in_need and self._is_free(person)
+            if held == provision and person >= self.cases and person not in self.in_need and self.is_free(person)
         ]
         chosen = [free[position] for position in self.generator.permutation(len(free))[:count].tolist()]
         self.used.update(chosen)
@@ -127,7 +137,7 @@ class Extracts:
 
     def choose_in_need(self, fits: Callable[[CinChild], bool], count: int) -> list[CinChild]:
         """Children in need who are not in the case system."""
-        free = [c for c in self.children_in_need if c.person >= self.cases and self._is_free(c.person) and fits(c)]
+        free = [c for c in self.children_in_need if c.person >= self.cases and self.is_free(c.person) and fits(c)]
         chosen = [free[position] for position in self.generator.permutation(len(free))[:count].tolist()]
         self.used.update(child.person for child in chosen)
         return chosen
@@ -851,6 +861,79 @@ def plant_faults(extracts: Extracts) -> None:
         plant(extracts)
 
 
+def plant_further_faults(extracts: Extracts, sheets: Iterable[Sheet]) -> None:
+    """Plants, in the last file of each table about people, one of each fault that any table can have."""
+    for sheet in {(sheet.extract, sheet.table): sheet for sheet in sheets}.values():
+        for plant in (_unreadable_day, _unknown_code, _row_without, _key_twice):
+            plant(extracts, sheet)
+        if sheet.has_total:
+            row = sheet.first_row + len(sheet) + len(sheet.repeats)
+            _tell_of_row(extracts, "total_row", "row_quarantined", sheet, row, "", "")
+
+
+def _tell_of_row(x: Extracts, fault: str, rule_id: str, sheet: Sheet, row: int, record_id: str, item: str) -> None:
+    place = _SheetPlace(sheet, row)
+    x.planted.append(Planted(fault, rule_id, sheet.extract, sheet.table, record_id, item, place))
+
+
+def _choose_row(x: Extracts, sheet: Sheet, column: str | None = None) -> int | None:
+    """A row, with something in the column, of a child no other fault touches; used from now on."""
+    held = len(sheet) and (np.ones(len(sheet), dtype=bool) if column is None else ~_empty(sheet, column))
+    rows = np.flatnonzero(held)
+    for row in x.generator.permutation(rows)[:200].tolist():
+        if x.is_free(int(sheet.person[row])):
+            x.used.add(int(sheet.person[row]))
+            return int(row)
+    return None
+
+
+def _empty(sheet: Sheet, column: str) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    return np.asarray(sheet.columns[column].is_null().to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _unreadable_day(x: Extracts, sheet: Sheet) -> None:
+    """A day that there is none of."""
+    contract = sheet.contract
+    columns = [name for name, c in contract.columns.items() if c.type == "date" and name not in contract.needed]
+    for column in columns[-1:]:
+        if (row := _choose_row(x, sheet, column)) is not None:
+            sheet.corrections[row, column] = "31/02/2025"
+            record_id = str(sheet.record_ids()[row])
+            _tell_of_row(x, "value_unreadable", "value_unreadable", sheet, sheet.first_row + row, record_id, column)
+
+
+def _unknown_code(x: Extracts, sheet: Sheet) -> None:
+    """A code that the set does not have."""
+    contract = sheet.contract
+    columns = [name for name, c in contract.columns.items() if c.code_set and name not in contract.key]
+    for column in columns[:1]:
+        if (row := _choose_row(x, sheet, column)) is not None:
+            sheet.corrections[row, column] = "ZZ9"
+            record_id = str(sheet.record_ids()[row])
+            _tell_of_row(x, "code_unknown", "code_unknown", sheet, sheet.first_row + row, record_id, column)
+
+
+def _row_without(x: Extracts, sheet: Sheet) -> None:
+    """A row lacks what it cannot do without."""
+    contract = sheet.contract
+    column = contract.needed[-1]
+    if (row := _choose_row(x, sheet)) is not None:
+        sheet.corrections[row, column] = ""
+        record_id = "" if column in contract.key else str(sheet.record_ids()[row])
+        _tell_of_row(x, "row_quarantined", "row_quarantined", sheet, sheet.first_row + row, record_id, column)
+
+
+def _key_twice(x: Extracts, sheet: Sheet) -> None:
+    """A record stands twice in one delivery, the rows differing a little where they can."""
+    contract = sheet.contract
+    others = [name for name, c in contract.columns.items() if c.type == "text" and name not in contract.needed]
+    if (row := _choose_row(x, sheet)) is not None:
+        texts = {} if not others else {others[-1]: ""}
+        sheet.repeats.append((row, texts))
+        at = sheet.first_row + len(sheet) + len(sheet.repeats) - 1
+        _tell_of_row(x, "duplicate_key", "duplicate_key", sheet, at, str(sheet.record_ids()[row]), contract.key[-1])
+
+
 def write_truth(path: Path, extracts: Extracts) -> None:
     """Writes ``faults.csv``: what each rule must find, and where. To be called after every file is written."""
     rows = {id(table): table.rows() for table in (*extracts.tables.values(), extracts.referrals)}
@@ -864,6 +947,8 @@ def write_truth(path: Path, extracts: Extracts) -> None:
                 census = planted.place.census
                 file = extracts.rolls[census].census.name
                 row = extracts.corrections.ordinals[census, planted.place.person]
+            elif isinstance(planted.place, _SheetPlace):
+                file, row = planted.place.sheet.landed_file, planted.place.row
             elif isinstance(planted.place, CinChild):
                 file, row = extracts.cin_file, children[id(planted.place)]
             else:
