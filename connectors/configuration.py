@@ -31,6 +31,8 @@ class SourceConfiguration(BaseModel):
 
     ``path`` is a folder, a file or a pattern such as ``extracts/child*.csv``, relative to the home or absolute.
     ``tables`` names a table's source: the database table or view, the sheet, or a pattern of file names.
+    ``watermark`` names for a database table the column that rises with every change of a row (the moment it was
+    last modified, or a number that never falls): then only rows changed since the last load are fetched.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +45,7 @@ class SourceConfiguration(BaseModel):
     columns: dict[str, dict[str, str]] = {}
     codes: dict[str, dict[str, dict[str, str]]] = {}
     encoding: str | None = None
+    watermark: dict[str, str] = {}
 
     @field_validator("codes", mode="before")
     @classmethod
@@ -69,8 +72,8 @@ class SourceConfiguration(BaseModel):
                 raise ValueError("a database needs url_env, the name of the variable holding its address, and no path")
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.url_env):
                 raise ValueError("url_env is the name of an environment variable, not the address itself")
-        elif not self.path or self.url_env or self.database_schema:
-            raise ValueError(f"a {self.kind} source needs path, and neither url_env nor schema")
+        elif not self.path or self.url_env or self.database_schema or self.watermark:
+            raise ValueError(f"a {self.kind} source needs path, and neither url_env nor schema nor watermark")
         if self.encoding is not None:
             try:
                 "".encode(self.encoding)
@@ -120,12 +123,19 @@ class Configuration(BaseModel):
                     )
             if source.kind not in contract.readers:
                 raise ValueError(f"{extract} comes as {' or '.join(contract.readers)}, not as {source.kind}")
-            for setting, tables in (("tables", source.tables), ("columns", source.columns), ("codes", source.codes)):
+            settings: list[tuple[str, dict[str, Any]]] = [
+                *(("tables", source.tables), ("columns", source.columns), ("codes", source.codes)),
+                ("watermark", source.watermark),
+            ]
+            for setting, tables in settings:
                 for table in tables:
                     if table not in contract.tables:
                         raise ValueError(
                             f"{extract}.{setting} names table {table!r}; the tables are {', '.join(contract.tables)}"
                         )
+            for table in source.watermark:
+                if not set(contract.period) <= set(contract.tables[table].key):
+                    raise ValueError(f"{extract}.{table} cannot be read by watermark: its key does not tell the period")
             mapped: list[tuple[str, dict[str, Any]]] = [*source.columns.items(), *source.codes.items()]
             for table, columns in mapped:
                 for column in columns:

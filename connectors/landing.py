@@ -39,6 +39,9 @@ class _Delivery:
     is_last_of_its_file: bool
 
 
+Chain = list[_Delivery]
+
+
 @dataclass
 class _TableDeliveries:
     """Every delivery of one table, oldest first."""
@@ -58,6 +61,21 @@ class _TableDeliveries:
         """The number of the newest delivery."""
         return max((delivery.entry.delivery for delivery in self.deliveries), default=0)
 
+    @property
+    def chains(self) -> list[Chain]:
+        """The deliveries that count, those read by watermark as chains: the whole one, then its increments.
+
+        In a whole history that is the newest, and where the latest record of each key stands, what a whole reading
+        by watermark followed no longer counts: it lacked what had been deleted.
+        """
+        chains = chains_of(self.deliveries)
+        if self.contract.history == "whole":
+            return [chain for chain in chains if chain[-1].entry.delivery == self.newest]
+        if self.contract.history == "latest":
+            whole = {chain[0].entry.file: chain[0].entry.delivery for chain in chains if chain[0].entry.watermark}
+            return [c for c in chains if c[0].entry.delivery >= whole.get(c[0].entry.file, 0)]
+        return chains
+
 
 def register_landing(connection: duckdb.DuckDBPyConnection, configuration: Configuration, known_at: datetime) -> None:
     """Makes the schema ``landing`` in the open database, as known at ``known_at`` (UTC).
@@ -73,10 +91,12 @@ def register_landing(connection: duckdb.DuckDBPyConnection, configuration: Confi
     for contract in all_contracts():
         of_extract = [manifest for manifest in manifests if manifest.extract == contract.extract]
         extract_tables = [
-            _TableDeliveries(contract, name, table, _deliveries(of_extract, name))
+            _TableDeliveries(contract, name, table, deliveries_of(of_extract, name))
             for name, table in contract.tables.items()
         ]
         _check_files(configuration.home, extract_tables)
+        for table in extract_tables:
+            _register_chains(connection, configuration.home, table)
         standing = _register_standing(connection, configuration.home, contract, extract_tables)
         for table in extract_tables:
             _register_table(connection, configuration.home, table, standing)
@@ -85,7 +105,7 @@ def register_landing(connection: duckdb.DuckDBPyConnection, configuration: Confi
     _register_issues(connection, tables)
 
 
-def _deliveries(manifests: Iterable[Manifest], table: str) -> list[_Delivery]:
+def deliveries_of(manifests: Iterable[Manifest], table: str) -> list[_Delivery]:
     """The table's deliveries; where content was read anew at its place, the newer reading counts."""
     found: dict[tuple[int, str], _Delivery] = {}
     last_of_file: dict[str, int] = {}
@@ -104,22 +124,44 @@ def _deliveries(manifests: Iterable[Manifest], table: str) -> list[_Delivery]:
     ]
 
 
+def chains_of(deliveries: Iterable[_Delivery]) -> list[Chain]:
+    """The deliveries, each increment behind the whole one it is based on; one that is no part of any, on its own."""
+    chains: list[Chain] = []
+    begun: dict[tuple[int, str], Chain] = {}
+    for delivery in deliveries:
+        entry = delivery.entry
+        if entry.base is not None:
+            begun[entry.base, entry.file].append(delivery)
+            continue
+        chains.append([delivery])
+        if entry.watermark:
+            begun[entry.delivery, entry.file] = chains[-1]
+    return chains
+
+
 def _check_files(home: Path, tables: Iterable[_TableDeliveries]) -> None:
-    """Every Parquet file that counts is there, whole. Raises ``LandingDamaged``."""
     for table in tables:
-        for delivery in table.deliveries:
-            entry = delivery.entry
-            for name, size in ((entry.parquet, entry.parquet_bytes), (entry.quarantine, entry.quarantine_bytes)):
-                if name is None:
-                    continue
-                path = home / name
-                found = path.stat().st_size if path.is_file() else None
-                if found != size or not _is_parquet(path):
-                    state = "is missing" if found is None else "is broken"
-                    raise LandingDamaged(
-                        f"{path}, landed from {entry.file}, {state}. Restore it from the backup. "
-                        "What is published stands."
-                    )
+        check_deliveries(home, table.deliveries)
+
+
+def check_deliveries(home: Path, deliveries: Iterable[_Delivery]) -> None:
+    """Every Parquet file that counts is there, whole. Raises ``LandingDamaged``."""
+    for delivery in deliveries:
+        entry = delivery.entry
+        for name, size in (
+            (entry.parquet, entry.parquet_bytes),
+            (entry.quarantine, entry.quarantine_bytes),
+            (entry.gone, entry.gone_bytes),
+        ):
+            if name is None:
+                continue
+            path = home / name
+            found = path.stat().st_size if path.is_file() else None
+            if found != size or not _is_parquet(path):
+                state = "is missing" if found is None else "is broken"
+                raise LandingDamaged(
+                    f"{path}, landed from {entry.file}, {state}. Restore it from the backup. What is published stands."
+                )
 
 
 def _is_parquet(path: Path) -> bool:
@@ -194,6 +236,92 @@ def _rows_sql(
     return f"select {empty}, cast(null as bigint) as _delivery, cast(null as timestamp) as _landed_at where false"
 
 
+def register_last(
+    connection: duckdb.DuckDBPyConnection, home: Path, chain: Chain, table: Table, name: str, *, is_temporary: bool
+) -> None:
+    """Makes the table ``name`` of where a chain last says something of each record: ``record_id, _delivery, is_gone``.
+
+    The rows loaded and set apart there are what stands of the record; those of earlier deliveries are history.
+    """
+    of_key = {column: table.columns[column].sql_type for column in table.key}
+    rows = _rows_sql(connection, home, chain, of_key)
+    held = _rows_sql(connection, home, chain, QUARANTINE_TYPES, is_quarantine=True)
+    gone = [
+        f"select record_id, {_number(d.entry.delivery)} as _delivery, true as is_gone "
+        f"from read_parquet({literal(str(home / d.entry.gone))})"
+        for d in chain
+        if d.entry.gone
+    ]
+    events = " union all ".join(
+        [
+            f"select {record_id_sql(table)} as record_id, _delivery, false as is_gone from ({rows})",
+            f"select record_id, _delivery, false as is_gone from ({held}) where record_id is not null",
+            *gone,
+        ]
+    )
+    connection.execute(
+        f"create or replace {'temp ' if is_temporary else ''}table {name} as select record_id, "
+        f"max(_delivery) as _delivery, arg_max(is_gone, _delivery * 2 + cast(is_gone as integer)) as is_gone "
+        f"from ({events}) group by record_id"
+    )
+
+
+def chain_rows_sql(
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    chain: Chain,
+    table: Table,
+    types: dict[str, str],
+    last: str,
+    *,
+    is_quarantine: bool = False,
+) -> str:
+    """The SQL of what stands of a chain, or of what stands set apart, by its table made by ``register_last``.
+
+    A chain counts as one delivery, its newest.
+    """
+    rows = _rows_sql(connection, home, chain, types, is_quarantine=is_quarantine)
+    record_id = "rows.record_id" if is_quarantine else record_id_sql(table, "rows.")
+    unnamed = "or rows.record_id is null" if is_quarantine else ""
+    return (
+        f"select rows.* replace ({_number(chain[-1].entry.delivery)} as _delivery) from ({rows}) as rows "
+        f"left join {last} as last on {record_id} = last.record_id "
+        f"where (last._delivery = rows._delivery and not last.is_gone) {unnamed}"
+    )
+
+
+def _last_name(table: _TableDeliveries, chain: Chain) -> str:
+    return f"landing.{identifier(f'last__{table.contract.extract}__{table.name}__{chain[0].entry.delivery}')}"
+
+
+def _register_chains(connection: duckdb.DuckDBPyConnection, home: Path, table: _TableDeliveries) -> None:
+    for chain in table.chains:
+        if len(chain) > 1:
+            register_last(connection, home, chain, table.table, _last_name(table, chain), is_temporary=False)
+
+
+def _chains_sql(
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    table: _TableDeliveries,
+    chains: Sequence[Chain],
+    *,
+    is_quarantine: bool = False,
+) -> str:
+    """The SQL of the rows of these chains, or of those set apart."""
+    types = QUARANTINE_TYPES if is_quarantine else _table_types(table.table)
+    alone = [chain[0] for chain in chains if len(chain) == 1]
+    longer = [chain for chain in chains if len(chain) > 1]
+    selects = [_rows_sql(connection, home, alone, types, is_quarantine=is_quarantine)] if alone or not longer else []
+    selects += [
+        chain_rows_sql(
+            connection, home, chain, table.table, types, _last_name(table, chain), is_quarantine=is_quarantine
+        )
+        for chain in longer
+    ]
+    return " union all by name ".join(selects)
+
+
 def _table_types(table: Table) -> dict[str, str]:
     return {name: column.sql_type for name, column in table.columns.items()} | ROW_TYPES
 
@@ -214,7 +342,7 @@ def _register_standing(
     name = f"landing.{identifier(f'standing__{contract.extract}')}"
     period = ", ".join(identifier(column) for column in contract.period)
     sources = " union all ".join(
-        f"select {period}, _delivery from ({_rows_sql(connection, home, table.deliveries, _table_types(table.table))})"
+        f"select {period}, _delivery from ({_chains_sql(connection, home, table, table.chains)})"
         for table in tables
         if table.table.row is None
     )
@@ -229,16 +357,11 @@ def _register_table(
     connection: duckdb.DuckDBPyConnection, home: Path, table: _TableDeliveries, standing: str | None
 ) -> None:
     """The view of one table's current rows."""
-    types = _table_types(table.table)
-    history = table.contract.history
-    deliveries = table.deliveries
-    if history == "whole":
-        deliveries = [delivery for delivery in deliveries if delivery.entry.delivery == table.newest]
-    rows = _rows_sql(connection, home, deliveries, types)
+    rows = _chains_sql(connection, home, table, table.chains)
     if standing is not None:
         columns = ", ".join([*table.contract.period, "_delivery"])
         rows = f"select rows.* from ({rows}) as rows semi join {standing} using ({columns})"
-    elif history == "latest" and len(deliveries) > 1:
+    elif table.contract.history == "latest" and len(table.chains) > 1:
         key = ", ".join(identifier(column) for column in table.table.key)
         rows = f"select * from ({rows}) qualify _delivery = max(_delivery) over (partition by {key})"
     connection.execute(f"create or replace view {table.view} as {rows}")
@@ -283,7 +406,7 @@ def _register_quarantine(connection: duckdb.DuckDBPyConnection, home: Path, tabl
     for table in tables:
         if not any(delivery.entry.quarantine for delivery in table.deliveries):
             continue
-        rows = _rows_sql(connection, home, _held(connection, table), QUARANTINE_TYPES, is_quarantine=True)
+        rows = _chains_sql(connection, home, table, _held(connection, table), is_quarantine=True)
         renamed = (
             f'select {literal(table.contract.extract)} as extract, {literal(table.name)} as "table", '
             '_load_id as load_id, _file as file, _row as row, reason, "column" as column_name, problem, record_id, '
@@ -306,18 +429,17 @@ def _register_quarantine(connection: duckdb.DuckDBPyConnection, home: Path, tabl
     connection.execute(f"create or replace view landing.quarantine as {' union all '.join(selects) or empty}")
 
 
-def _held(connection: duckdb.DuckDBPyConnection, table: _TableDeliveries) -> list[_Delivery]:
+def _held(connection: duckdb.DuckDBPyConnection, table: _TableDeliveries) -> list[Chain]:
     """The deliveries whose quarantined rows still matter."""
-    if table.contract.history == "whole":
-        return [delivery for delivery in table.deliveries if delivery.entry.delivery == table.newest]
-    if table.contract.history == "latest":
-        return table.deliveries
+    if table.contract.history != "period":
+        return table.chains
     standing = f"landing.{identifier(f'standing__{table.contract.extract}')}"
     current = {row[0] for row in connection.execute(f"select distinct _delivery from {standing}").fetchall()}
     return [
-        delivery
-        for delivery in table.deliveries
-        if delivery.entry.delivery in current or (delivery.entry.rows_loaded == 0 and delivery.is_last_of_its_file)
+        chain
+        for chain in table.chains
+        if (newest := chain[-1]).entry.delivery in current
+        or (newest.entry.rows_of_delivery == 0 and newest.is_last_of_its_file)
     ]
 
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-import pyarrow as pa
+import duckdb
+from sqlalchemy import Connection
 
 from connectors.configuration import Configuration, SourceConfiguration
 from connectors.contract import ExtractContract, read_contract
 from connectors.errors import ConfigurationError, FileRefused, SourceUnavailable
+from connectors.increments import TableByWatermark
 from connectors.manifest import (
     DELIVERIES_PER_LOAD,
     DeliveredBefore,
@@ -31,7 +33,7 @@ from connectors.manifest import (
     load_sequence,
     manifest_folder,
 )
-from connectors.readers import ROW_FIELDS, Delivered
+from connectors.readers import Hashed
 from connectors.readers.database import connected, find_table, read_table
 from connectors.reading import ReadingJob, TableReading, read_files, type_delivery
 from connectors.typing_rules import open_typing
@@ -109,7 +111,8 @@ class _Load:
         self.home = configuration.home
         self.landing = self.home / "landing"
         self.work = self.home / "tmp" / f"load-{extract}"
-        self.before = DeliveredBefore(known_manifests(self.landing, extract=extract))
+        self.manifests = known_manifests(self.landing, extract=extract)
+        self.before = DeliveredBefore(self.manifests)
         self.reading_version = _reading_version(self.contract, self.source)
         self.first_delivery = load_sequence(load_id) * DELIVERIES_PER_LOAD
         self.deliveries = 0
@@ -210,8 +213,11 @@ class _Load:
                         refusals.append(_refused(name, reason, table_name))
                     continue
                 try:
+                    if table_name in self.source.watermark:
+                        contents.append(self._by_watermark(connection, typing, table_name, found, name))
+                        continue
                     delivered = read_table(connection, self.source, self.contract.extract, table_name, table, found)
-                    hashed = _Hashed(delivered)
+                    hashed = Hashed(delivered)
                     (reading,) = type_delivery(
                         hashed.delivered,
                         self.contract,
@@ -234,15 +240,36 @@ class _Load:
             )
         return contents, refusals, len(contents) + len(refusals)
 
+    def _by_watermark(
+        self, connection: Connection, typing: duckdb.DuckDBPyConnection, table: str, found: str, name: str
+    ) -> _Content:
+        """What changed in a table since it was last read, or all of it. Raises ``FileRefused``."""
+        increment = TableByWatermark(
+            connection,
+            typing,
+            self.source,
+            self.contract,
+            table,
+            found,
+            name,
+            self.home,
+            self.work / table,
+            self.load_id,
+            self.known_at,
+            self.reading_version,
+        ).read(self.manifests)
+        entry = increment.entry or self.before.landed.get((table, increment.sha256))
+        return _Content(increment.reading, name, increment.sha256, increment.size, entry)
+
     def _refuse_emptying(self, contents: list[_Content]) -> tuple[list[_Content], list[_Content]]:
         """Refuses new content without a row for a table that holds many; only where a delivery replaces the last."""
         if self.contract.history != "whole":
             return contents, []
         kept, refused = [], []
         for content in contents:
-            standing = sum(entry.rows_loaded for entry in self.before.standing(content.table).values())
+            standing = sum(entry.rows_of_delivery for entry in self.before.standing(content.table).values())
             is_new = content.entry is None
-            if is_new and content.reading.rows_loaded == 0 and standing >= ROWS_WORTH_KEEPING:
+            if is_new and content.reading.rows_of_delivery == 0 and standing >= ROWS_WORTH_KEEPING:
                 error = FileRefused(
                     f"None of its {content.reading.rows_read:,} rows can be read, and it would empty {content.table}, "
                     f"which holds {standing:,}. What was delivered before stands. Ask for the extract again.",
@@ -315,7 +342,14 @@ class _Load:
         is_read_now = reading.parquet is not None and (entry is None or entry.reading != self.reading_version)
         if entry is not None and not is_read_now:
             status: FileStatus = "unchanged" if delivery == entry.delivery else "redelivered"
-            update = {"file": reading.file, "sheet": reading.sheet, "status": status, "delivery": delivery}
+            update: dict[str, object] = {
+                "file": reading.file,
+                "sheet": reading.sheet,
+                "status": status,
+                "delivery": delivery,
+            }
+            if reading.chained:
+                update["watermark"] = reading.chained.watermark
             self.entries.append(entry.model_copy(update=update))
             return
         name = f"{content.sha256[:16]}-{self.reading_version[:8]}.parquet"
@@ -323,6 +357,7 @@ class _Load:
         quarantine = self._move(
             reading.quarantine, self.home / "quarantine" / self.contract.extract / content.table / name
         )
+        gone = self._move(reading.gone, self.landing / self.contract.extract / content.table / f"gone-{name}")
         self.entries.append(
             FileEntry(
                 file=reading.file,
@@ -342,6 +377,12 @@ class _Load:
                 reading=self.reading_version,
                 missing_columns=reading.missing,
                 extra_columns=reading.extra,
+                watermark=reading.chained.watermark if reading.chained else None,
+                base=reading.chained.base if reading.chained else None,
+                gone=gone[0] if gone else None,
+                gone_bytes=gone[1] if gone else None,
+                rows_gone=reading.chained.rows_gone if reading.chained else 0,
+                rows_standing=reading.chained.rows_standing if reading.chained else None,
             )
         )
 
@@ -383,7 +424,12 @@ class _Load:
         if entry.status == "refused":
             before = self.before.refused.get(entry.file)
             return before is None or (before.sha256, before.reason) != (entry.sha256, entry.reason)
-        return entry.status != "unchanged" or entry.file in self.before.refused
+        return entry.status != "unchanged" or entry.file in self.before.refused or self._is_first_mark(entry)
+
+    def _is_first_mark(self, entry: FileEntry) -> bool:
+        """Whether a watermark is noted for a table that so far had none, or another: it must be kept."""
+        marks = [before.watermark for before in self.before.standing(entry.table or "").values()]
+        return entry.watermark is not None and entry.watermark.of not in [mark.of for mark in marks if mark]
 
     def _finish(self, files: int) -> LoadReport:
         is_anything_new = any(self._is_new(entry) for entry in self.entries)
@@ -471,24 +517,3 @@ def _by_date(contents: list[_Content]) -> Iterator[tuple[str | None, list[_Conte
     """The contents of one table as deliveries: files whose names bear the same date, or none, belong together."""
     for date, batch in itertools.groupby(contents, key=lambda content: date_in_name(content.source)):
         yield date, list(batch)
-
-
-class _Hashed:
-    """A database table's delivery, hashed as it streams by."""
-
-    def __init__(self, delivered: Delivered) -> None:
-        self._hash = hashlib.sha256(json.dumps([*delivered.shapes[0].headings]).encode())
-        self._size = 0
-        self.delivered = Delivered(delivered.shapes, self._stream(delivered))
-
-    def _stream(self, delivered: Delivered) -> Iterator[tuple[str, pa.RecordBatch]]:
-        for table, batch in delivered.batches:
-            for column in batch.columns[: -len(ROW_FIELDS)]:
-                content = json.dumps(column.to_pylist()).encode()
-                self._size += len(content)
-                self._hash.update(content)
-            yield table, batch
-
-    def digest(self) -> tuple[str, int]:
-        """The content's hash and size in bytes, once it has all streamed by."""
-        return self._hash.hexdigest(), self._size

@@ -23,6 +23,19 @@ LOAD_ID = re.compile(r"(\d{6,})-([a-z][a-z0-9_]*)")
 DELIVERIES_PER_LOAD = 1_000_000
 
 
+class Watermark(BaseModel):
+    """How far a database table has been read: the highest value of ``of`` that was there.
+
+    ``of`` is a hash of where the column is (server, database, schema, table, column), without who reads it. Nothing
+    is reached where no row has a value.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: str
+    reached: str | None
+
+
 class FileEntry(BaseModel):
     """One file's content for one table in one load.
 
@@ -30,6 +43,10 @@ class FileEntry(BaseModel):
     before and was read anew because the contract or the mapping changed, keeping its place in the order;
     ``unchanged`` content was there at the load and changes nothing; ``withdrawn`` says that a refused file is gone.
     ``reading`` is the hash of the contract and mapping the content was read by. Paths are relative to the home.
+
+    What was read by ``watermark`` forms a chain: a delivery that is whole, and upon it the increments, which hold
+    what changed since and name the whole one's delivery as their ``base``. ``gone`` is the Parquet file of the
+    records deleted at the source, and ``rows_standing`` how many rows stood with the increment.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +69,17 @@ class FileEntry(BaseModel):
     reason: str | None = None
     missing_columns: tuple[str, ...] = ()
     extra_columns: tuple[str, ...] = ()
+    watermark: Watermark | None = None
+    base: int | None = None
+    gone: str | None = None
+    gone_bytes: int | None = None
+    rows_gone: int = 0
+    rows_standing: int | None = None
+
+    @property
+    def rows_of_delivery(self) -> int:
+        """How many rows stood with this delivery: for an increment, those of its chain."""
+        return self.rows_loaded if self.rows_standing is None else self.rows_standing
 
     @property
     def source(self) -> str:

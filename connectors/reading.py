@@ -25,6 +25,7 @@ import duckdb
 from connectors.configuration import DATA_SUFFIXES, OTHER_WORKBOOKS, PACKED_SUFFIXES, SUFFIXES, SourceConfiguration
 from connectors.contract import ExtractContract, read_contract
 from connectors.errors import FileRefused, SendError
+from connectors.manifest import Watermark
 from connectors.readers import Delivered
 from connectors.readers.csv import read_csv
 from connectors.readers.excel import read_sheet, sheet_names
@@ -48,6 +49,17 @@ class ReadingJob:
 
 
 @dataclass(frozen=True)
+class Chained:
+    """How a database table read by watermark stands to what was read before; see ``FileEntry``."""
+
+    watermark: Watermark
+    base: int | None = None
+    gone: str | None = None
+    rows_gone: int = 0
+    rows_standing: int | None = None
+
+
+@dataclass(frozen=True)
 class TableReading:
     """What came of one table of one file: counts and Parquet, or the reason it is refused."""
 
@@ -62,6 +74,18 @@ class TableReading:
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     refusal: str | None = None
+    chained: Chained | None = None
+
+    @property
+    def gone(self) -> str | None:
+        """The Parquet file of the records deleted at the source."""
+        return self.chained.gone if self.chained else None
+
+    @property
+    def rows_of_delivery(self) -> int:
+        """How many rows stand with this delivery: for an increment, those of its chain."""
+        rows = self.chained.rows_standing if self.chained else None
+        return self.rows_loaded if rows is None else rows
 
     @classmethod
     def refused(cls, file: str, error: FileRefused, sheet: str | None = None) -> TableReading:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -57,3 +59,24 @@ def text_batch(shape: TableShape, columns: Sequence[Sequence[str | None]], rows:
     return pa.RecordBatch.from_arrays(
         [*arrays, pa.array(rows, pa.int64()), nothing, nothing, nothing], schema=shape.schema
     )
+
+
+class Hashed:
+    """A database table's delivery, hashed as it streams by."""
+
+    def __init__(self, delivered: Delivered) -> None:
+        self._hash = hashlib.sha256(json.dumps([*delivered.shapes[0].headings]).encode())
+        self._size = 0
+        self.delivered = Delivered(delivered.shapes, self._stream(delivered))
+
+    def _stream(self, delivered: Delivered) -> Iterator[tuple[str, pa.RecordBatch]]:
+        for table, batch in delivered.batches:
+            for column in batch.columns[: -len(ROW_FIELDS)]:
+                content = json.dumps(column.to_pylist()).encode()
+                self._size += len(content)
+                self._hash.update(content)
+            yield table, batch
+
+    def digest(self) -> tuple[str, int]:
+        """The content's hash and size in bytes, once it has all streamed by."""
+        return self._hash.hexdigest(), self._size

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, MetaData, Select, create_engine, inspect, select
+from sqlalchemy import ColumnElement, Connection, MetaData, Select, create_engine, inspect, select
 from sqlalchemy import Table as DatabaseTable
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 
@@ -40,7 +40,7 @@ def connected(extract: str, source: SourceConfiguration) -> Iterator[Connection]
             "installed. It looks like postgresql+psycopg://user:password@server/database"
         ) from None
     try:
-        if engine.dialect.name in ("postgresql", "mysql"):
+        if engine.dialect.name in ("postgresql", "mysql", "mariadb"):
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with engine.connect() as connection:
             yield connection
@@ -71,11 +71,17 @@ def find_table(connection: Connection, source: SourceConfiguration, table: str) 
 
 
 def read_table(
-    connection: Connection, source: SourceConfiguration, extract: str, table_name: str, table: Table, found: str
+    connection: Connection,
+    source: SourceConfiguration,
+    extract: str,
+    table_name: str,
+    table: Table,
+    found: str,
+    where: Callable[[DatabaseTable], ColumnElement[bool]] | None = None,
 ) -> Delivered:
     """The rows of one database table in the order of the contract's key, so that a row's number is steady.
 
-    Raises ``FileRefused`` where columns are missing.
+    ``where`` narrows them. Raises ``FileRefused`` where columns are missing.
     """
     try:
         reflected = DatabaseTable(found, MetaData(), schema=source.database_schema, autoload_with=connection)
@@ -101,6 +107,8 @@ def read_table(
     statement = select(*(reflected.c[heading] for heading in shape.headings.values())).order_by(
         *(reflected.c[shape.headings[column]] for column in order)
     )
+    if where is not None:
+        statement = statement.where(where(reflected))
     return Delivered((shape,), _batches(connection, shape, statement))
 
 

@@ -54,6 +54,8 @@ def test_codes_written_as_numbers_or_yes_are_text(tmp_path: Path) -> None:
         ("sources: {ehc_case: {kind: database, url_env: 'postgresql://u:p@h/d'}}", "name of an environment variable"),
         ("sources: {ehc_case: {kind: csv, path: ../other}}", "leads out of the home"),
         ("sources: {ehc_case: {kind: csv, path: x, encoding: utf-99}}", "no such encoding"),
+        ("sources: {ehc_case: {kind: csv, path: x, watermark: {child: changed}}}", "neither url_env nor schema nor"),
+        ("sources: {ehc_case: {kind: database, url_env: A, watermark: {kid: changed}}}", "table 'kid'"),
         ("sources: [", "cannot be read"),
     ],
 )
