@@ -97,6 +97,7 @@ def demo(
     children: Annotated[int, typer.Option(min=50, help="Pupils in the borough.")] = 45_000,
     as_at: Annotated[datetime, typer.Option(formats=DAY_FORMATS, help="The borough's today.")] = datetime(2026, 11, 2),
     faults: Annotated[Literal["default", "none"], typer.Option(help="Which faults to plant.")] = "default",
+    dirt: Annotated[float, typer.Option(min=0, max=0.2, help="Share of rows and files to spoil.")] = 0.0,
     if_absent: Annotated[bool, typer.Option(help="Do nothing where the home has a configuration already.")] = False,
     json_output: Json = False,
 ) -> None:
@@ -120,6 +121,7 @@ def demo(
             children=children,
             as_at=today,
             faults=faults,
+            dirt=dirt,
             progress=tell,
         )
     write_demo_configuration(home, la, today)

@@ -26,6 +26,7 @@ from synthetic.census import (
     write_census,
 )
 from synthetic.days import school_year, years_before
+from synthetic.dirt import clear_dirt, plant_dirt
 from synthetic.establishments import make_schools, write_register
 from synthetic.faults import Extracts, plant_faults, plant_further_faults, write_truth
 from synthetic.identifiers import IntArray, Texts
@@ -39,6 +40,7 @@ from synthetic.stays import make_stays, placements
 from synthetic.truth import write_records
 
 FEWEST_CHILDREN, MOST_CHILDREN = 50, 250_000
+MOST_DIRT = 0.2
 LIKE_883 = 45_000
 REFERRALS, CHILDREN_IN_NEED = 9_000, 1_500
 REFERRALS_A_PATIENT = 1.38
@@ -65,6 +67,7 @@ class BoroughSummary:
     children_in_need: int
     establishments: int
     planted: int
+    dirt: int
 
 
 def make_borough(
@@ -76,19 +79,24 @@ def make_borough(
     children: int = LIKE_883,
     as_at: date = date(2026, 11, 2),
     faults: Literal["default", "none"] = "default",
+    dirt: float = 0.0,
     progress: Callable[[str], None] | None = None,
 ) -> BoroughSummary:
     """Writes the extracts of an invented borough below ``folder/extracts`` and the truth below ``folder/truth``.
 
     ``children`` is about how many pupils each school census holds; all else follows from it and from the published
     figures of ``la_code`` (those of 883 are kept here; ``published`` is the path of DfE's zip for any other). The same
-    arguments give the same bytes. Raises ``ConfigurationError`` for arguments that cannot be followed, and where
+    arguments give the same bytes. With ``dirt`` that share of rows and files is spoiled afterwards (see ``dirt``).
+
+    Raises ``ConfigurationError`` for arguments that cannot be followed, and where
     ``folder`` holds another borough's files.
     """
     if not FEWEST_CHILDREN <= children <= MOST_CHILDREN:
         raise ConfigurationError(f"Give between {FEWEST_CHILDREN} and {MOST_CHILDREN:,} children, not {children:,}.")
     if faults not in ("default", "none"):
         raise ConfigurationError(f"Faults are 'default' or 'none', not {faults!r}.")
+    if not 0 <= dirt <= MOST_DIRT:
+        raise ConfigurationError(f"Dirt is a share from 0 to {MOST_DIRT}, not {dirt}.")
     figures = figures_of(la_code, published)
     censuses = occasions(as_at)
     names = [f"extracts/school_census/{census.name}" for census in censuses]
@@ -96,6 +104,7 @@ def make_borough(
     cin_name, waits_name = f"{cin_day.year}.xml", f"{as_at:%Y-%m}.csv"
     further = {*education.file_names(as_at), *health.file_names(as_at)}
     own = {*names, f"extracts/cin_census/{cin_name}", f"extracts/therapy_waits/{waits_name}"}
+    clear_dirt(folder)
     _check_folder(folder, own | {f"extracts/{name}" for name in further})
     tell = progress or (lambda _: None)
 
@@ -249,6 +258,10 @@ def make_borough(
     write_truth(folder / "truth" / "faults.csv", extracts)
     write_records(folder / "truth" / "records.parquet", extracts, sheets)
     _write_people(folder / "truth" / "people.csv", people, case_ids, extracts.more_cases, patients, local_ids, of_case)
+    pieces = 0
+    if dirt:
+        tell("planting dirt")
+        pieces = plant_dirt(folder, rate=dirt, seed=seed, as_at=as_at)
     return BoroughSummary(
         folder=folder,
         la_code=la_code,
@@ -263,6 +276,7 @@ def make_borough(
         children_in_need=len(care_children),
         establishments=len(schools.all),
         planted=len(extracts.planted),
+        dirt=pieces,
     )
 
 

@@ -1,0 +1,245 @@
+"""Dirt of every kind: each row is accounted for, each piece leads where it must, and all else is as clean."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from connectors.configuration import Configuration, read_configuration
+from connectors.contract import all_contracts
+from connectors.landing import register_landing
+from connectors.load import LoadReport, load_extract
+from connectors.typing_rules import identifier
+from flows.configuring import write_demo_configuration
+from synthetic.borough import make_borough
+from synthetic.dirt import clear_dirt
+from warehouse.home import Home
+
+AS_AT = date(2026, 11, 2)
+FIRST_NIGHT, SECOND_NIGHT = datetime(2026, 11, 2, 2), datetime(2026, 11, 3, 2)
+CHILDREN = 700
+EVERY_KIND = {
+    *("byte_order_mark", "utf_16", "windows_1252", "other_day_format", "headings_renamed", "columns_reordered"),
+    *("column_extra", "titles_above", "header_repeated", "total_row", "file_empty", "file_half_written"),
+    *("columns_missing", "file_of_another_extract", "file_twice", "file_of_yesterday", "file_cut_short"),
+    *("day_that_is_none", "two_digit_year", "month_first", "day_and_month_swapped", "excel_serial", "day_as_text"),
+    *("placeholder_1900", "placeholder_9999", "missing_value", "unknown_code", "unreadable_number", "unreadable_flag"),
+    *(
+        "scientific",
+        "blanks_around",
+        "smart_quote",
+        "line_in_cell",
+        "decoded_wrongly",
+        "cell_too_few",
+        "cell_too_many",
+        "twice",
+    ),
+}
+
+Place = tuple[str, str, int]
+Row = tuple[str, ...]
+
+
+@dataclass
+class Landed:
+    """A borough made and landed; ``dirt`` are the lines of its truth."""
+
+    home: Home
+    reports: list[LoadReport]
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        return read_configuration(self.home.folder)
+
+    @cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect()
+        register_landing(connection, self.configuration, SECOND_NIGHT)
+        return connection
+
+    @cached_property
+    def dirt(self) -> list[dict[str, str]]:
+        with (self.home.folder / "borough" / "truth" / "dirt.csv").open(encoding="utf-8", newline="") as handle:
+            return list(csv.DictReader(handle))
+
+    @cached_property
+    def originals(self) -> dict[tuple[str, str], str]:
+        """For a file that holds again what another does, that other: the landing names whichever came first."""
+        return {
+            (piece["extract"], piece["file"]): piece["expected"]
+            for piece in self.dirt
+            if piece["kind"] in ("file_twice", "file_of_yesterday")
+        }
+
+    def load(self, moment: datetime, sequence: int) -> list[LoadReport]:
+        return [
+            load_extract(self.configuration, extract, f"{sequence + number:06d}-{extract}", "a run", moment)
+            for number, extract in enumerate(self.configuration.sources)
+        ]
+
+    def file(self, extract: str, file: str) -> str:
+        name, _, sheet = file.partition("#")
+        name = (
+            self.originals.get((extract, name), name)
+            if (self.home.folder / "borough/truth/dirt.csv").exists()
+            else name
+        )
+        return f"{name}#{sheet}" if sheet else name
+
+    def rows(self, extract: str, table: str) -> dict[Place, Row]:
+        columns = next(c for c in all_contracts() if c.extract == extract).tables[table].columns
+        values = ", ".join(f"cast({identifier(column)} as varchar)" for column in columns)
+        found = self.connection.execute(
+            f"select _file, _row, [{values}] from landing.{identifier(f'{extract}__{table}')}"
+        ).fetchall()
+        return {
+            (extract, self.file(extract, file), row * 1000 + n): tuple(held)
+            for n, (file, row, held) in enumerate_same(found)
+        }
+
+    def told(self, sql: str) -> Counter[tuple[str, ...]]:
+        found: Counter[tuple[str, ...]] = Counter()
+        for extract, file, *rest in self.connection.execute(sql).fetchall():
+            found[extract, self.file(extract, file), *(str(value or "") for value in rest)] += 1
+        return found
+
+
+def enumerate_same(found: list[tuple[str, int, list[str]]]) -> Iterator[tuple[int, tuple[str, int, list[str]]]]:
+    """Numbers the rows of one record of a message, which bear the same file and row."""
+    seen: Counter[tuple[str, int]] = Counter()
+    for file, row, held in found:
+        yield seen[file, row], (file, row, held)
+        seen[file, row] += 1
+
+
+def landed(folder: Path, dirt: float) -> Landed:
+    home = Home(folder)
+    home.create()
+    make_borough(home.folder / "borough", children=CHILDREN, as_at=AS_AT, faults="none", dirt=dirt, seed=5)
+    write_demo_configuration(home, "883", AS_AT)
+    made = Landed(home, [])
+    made.reports = made.load(FIRST_NIGHT, 1)
+    return made
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Landed:
+    return landed(tmp_path_factory.mktemp("clean"), 0)
+
+
+@pytest.fixture(scope="module", params=[0.01, 0.05, 0.2])
+def dirty(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Landed:
+    return landed(tmp_path_factory.mktemp("dirty"), request.param)
+
+
+def test_a_clean_borough_lands_whole(clean: Landed) -> None:
+    assert [report.refused for report in clean.reports if report.refused] == []
+    assert sum(report.rows_quarantined for report in clean.reports) == 0
+    assert clean.connection.execute("from landing.issue").fetchall() == []
+
+
+def test_every_kind_is_planted(dirty: Landed) -> None:
+    assert {piece["kind"] for piece in dirty.dirt} == EVERY_KIND
+
+
+def test_every_row_read_is_loaded_or_set_apart(dirty: Landed) -> None:
+    files = dirty.connection.execute(
+        "select rows_read, rows_loaded, rows_quarantined from landing.load_file where status <> 'refused'"
+    ).fetchall()
+    assert files and all(read == held + apart for read, held, apart in files)
+
+
+def test_each_file_that_is_none_of_ours_is_refused_and_no_other(dirty: Landed) -> None:
+    wanted = sorted((piece["extract"], piece["file"]) for piece in dirty.dirt if piece["leads_to"] == "refused")
+    assert sorted((report.extract, file) for report in dirty.reports for file, _ in report.refused) == wanted
+
+
+def test_each_row_that_cannot_stand_is_set_apart_and_no_other(dirty: Landed) -> None:
+    wanted = Counter(
+        (piece["extract"], piece["file"], piece["table"], piece["row"], piece["problem"])
+        for piece in dirty.dirt
+        if piece["leads_to"] == "quarantined"
+    )
+    assert dirty.told('select extract, file, "table", row, problem from landing.quarantine') == wanted
+
+
+def test_each_value_that_cannot_be_read_is_told_and_no_other(dirty: Landed) -> None:
+    wanted = Counter(
+        (piece["extract"], piece["file"], piece["table"], piece["row"], piece["column"], piece["problem"])
+        for piece in dirty.dirt
+        if piece["leads_to"] == "issue"
+    )
+    found = dirty.told('select extract, _file, "table", _row, column_name, problem from landing.issue')
+    assert found == wanted
+
+
+def test_what_cannot_be_known_to_be_wrong_lands_as_it_is_written(dirty: Landed) -> None:
+    for piece in dirty.dirt:
+        if piece["leads_to"] != "value":
+            continue
+        columns = next(c for c in all_contracts() if c.extract == piece["extract"]).tables[piece["table"]].columns
+        place = (piece["extract"], piece["file"], int(piece["row"]) * 1000)
+        row = dirty.rows(piece["extract"], piece["table"])[place]
+        assert row[list(columns).index(piece["column"])] == piece["expected"], piece
+
+
+def test_all_else_lands_as_in_the_clean_borough(clean: Landed, dirty: Landed) -> None:
+    touched, spoiled, cut = set(), set(), {}
+    for piece in dirty.dirt:
+        if piece["row"] and piece["leads_to"] != "same":
+            touched.add((piece["extract"], piece["table"], piece["file"], int(piece["row"])))
+            if piece["leads_to"] != "twice" and piece["clean_row"]:
+                spoiled.add((piece["extract"], piece["table"], piece["file"], int(piece["clean_row"])))
+        if piece["kind"] == "file_cut_short":
+            cut[piece["extract"], piece["file"]] = int(piece["clean_row"])
+    for contract in all_contracts():
+        for table in contract.tables:
+            wanted = Counter(
+                held
+                for (extract, file, row), held in clean.rows(contract.extract, table).items()
+                if (extract, table, file, row // 1000) not in spoiled
+                and row // 1000 < cut.get((extract, file), row // 1000 + 1)
+            )
+            found = Counter(
+                held
+                for (extract, file, row), held in dirty.rows(contract.extract, table).items()
+                if (extract, table, file, row // 1000) not in touched
+            )
+            assert found == wanted, f"{contract.extract}.{table}"
+
+
+def test_the_same_dirt_the_next_night_is_nothing_new(dirty: Landed) -> None:
+    assert [report.extract for report in dirty.load(SECOND_NIGHT, 101) if report.is_anything_new] == []
+
+
+def test_records_and_their_people_are_told_at_the_rows_where_they_stand(dirty: Landed) -> None:
+    truth = dirty.home.folder / "borough" / "truth" / "records.parquet"
+    lost = dirty.connection.execute(
+        f"""
+        select count(*) from landing.ehc_case__child as child
+        left join '{truth}' as told
+            on told.extract = 'ehc_case' and told."table" = 'child' and told.row = child._row
+            and told.record_id = child.case_id
+        where told.person_id is null
+        """
+    ).fetchone()
+    twice = sum(piece["table"] == "child" and piece["leads_to"] in ("twice", "value") for piece in dirty.dirt)
+    assert lost is not None and lost[0] <= twice
+
+
+def test_a_borough_is_made_again_over_a_dirty_one(tmp_path: Path) -> None:
+    make_borough(tmp_path, children=60, as_at=AS_AT, dirt=0.2)
+    make_borough(tmp_path, children=60, as_at=AS_AT)
+    again = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    make_borough(tmp_path / "other", children=60, as_at=AS_AT)
+    other = tmp_path / "other"
+    assert again == {path.relative_to(other): path.read_bytes() for path in other.rglob("*") if path.is_file()}
+    clear_dirt(tmp_path)
