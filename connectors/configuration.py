@@ -31,6 +31,8 @@ class SourceConfiguration(BaseModel):
 
     ``path`` is a folder, a file or a pattern such as ``extracts/child*.csv``, relative to the home or absolute.
     ``tables`` names a table's source: the database table or view, the sheet, or a pattern of file names.
+    ``files`` gives, by a pattern of CSV file names, the value of columns that the file itself lacks, such as a
+    census's day; ``{column}`` in the pattern takes it from the name: ``"{laestab}_{census_date}*.csv": {}``.
     ``watermark`` names for a database table the column that rises with every change of a row (the moment it was
     last modified, or a number that never falls): then only rows changed since the last load are fetched.
     """
@@ -45,7 +47,30 @@ class SourceConfiguration(BaseModel):
     columns: dict[str, dict[str, str]] = {}
     codes: dict[str, dict[str, dict[str, str]]] = {}
     encoding: str | None = None
+    files: dict[str, dict[str, str]] = {}
     watermark: dict[str, str] = {}
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _values_as_text(cls, value: Any) -> Any:
+        """YAML reads a day and a school's number as something other than text."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            pattern: {column: _as_text(given) for column, given in columns.items()}
+            if isinstance(columns, dict)
+            else columns or {}
+            for pattern, columns in value.items()
+        }
+
+    def given(self, name: str) -> dict[str, str]:
+        """The columns' values that are given for the file ``name``; of several patterns the first that gives one."""
+        found: dict[str, str] = {}
+        for pattern, columns in self.files.items():
+            expression = re.compile(pattern_expression(pattern), re.IGNORECASE)
+            if match := expression.fullmatch(name) or expression.fullmatch(Path(name).name):
+                found = {**match.groupdict(), **columns, **found}
+        return found
 
     @field_validator("codes", mode="before")
     @classmethod
@@ -82,9 +107,33 @@ class SourceConfiguration(BaseModel):
         return self
 
 
+def pattern_expression(pattern: str) -> str:
+    """The regular expression of a pattern of file names; ``{column}`` is a named group.
+
+    What stands for a column has no blank, underscore, full stop or slash.
+    """
+    parts = re.split(r"\{([a-z][a-z0-9_]*)\}", pattern)
+    literals = [re.sub(r"\\\*", ".*", re.escape(part).replace(r"\?", ".")) for part in parts[::2]]
+    groups = [f"(?P<{name}>[^\\s_./]+)" for name in parts[1::2]]
+    return "".join(itertools.chain(*itertools.zip_longest(literals, groups, fillvalue="")))
+
+
+def columns_given(files: dict[str, dict[str, str]]) -> set[str]:
+    """The columns that the ``files`` setting gives. Raises ``ValueError`` for a pattern naming one twice."""
+    named: set[str] = set()
+    for pattern, columns in files.items():
+        try:
+            named |= {*re.compile(pattern_expression(pattern)).groupindex, *columns}
+        except re.error:
+            raise ValueError(f"files: the pattern {pattern!r} cannot be followed; it may name a column once") from None
+    return named
+
+
 def _as_text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, date):
+        return value.isoformat()
     return str(value) if isinstance(value, int | float) else value
 
 
@@ -133,6 +182,11 @@ class Configuration(BaseModel):
                         raise ValueError(
                             f"{extract}.{setting} names table {table!r}; the tables are {', '.join(contract.tables)}"
                         )
+            if source.files and source.kind != "csv":
+                raise ValueError(f"{extract}.files is for CSV files")
+            of_any = {column for table in contract.tables.values() for column in table.columns}
+            for column in sorted(columns_given(source.files) - of_any):
+                raise ValueError(f"{extract}.files gives {column!r}, which is a column of none of its tables")
             for table in source.watermark:
                 if not set(contract.period) <= set(contract.tables[table].key):
                     raise ValueError(f"{extract}.{table} cannot be read by watermark: its key does not tell the period")

@@ -145,7 +145,12 @@ class XmlShape(_Strict):
 
 
 class ExtractContract(_Strict):
-    """The contract of one extract. ``contract_version`` is a short hash of its YAML text."""
+    """The contract of one extract. ``contract_version`` is a short hash of its YAML text.
+
+    ``whole_file`` says that each file of a table is all of it, so that a later file replaces an earlier of another
+    name; else files delivered together are parts. ``passed_over`` are the files of a set that are not read, by name
+    the headings that tell them.
+    """
 
     extract: str
     title: str
@@ -158,6 +163,8 @@ class ExtractContract(_Strict):
     tables: dict[str, Table]
     contract_version: str
     period: tuple[str, ...] = ()
+    whole_file: bool = False
+    passed_over: dict[str, tuple[str, ...]] = {}
     xml: XmlShape | None = None
 
     @model_validator(mode="after")
@@ -166,6 +173,8 @@ class ExtractContract(_Strict):
             raise ValueError("period columns are given if, and only if, the history is period")
         if ("xml" in self.readers) != (self.xml is not None):
             raise ValueError("the xml shape is given if, and only if, xml is among the readers")
+        if self.whole_file and self.history != "whole":
+            raise ValueError("a file can be whole only where the history is whole")
         for table_name, table in self.tables.items():
             if not NAME.fullmatch(table_name):
                 raise ValueError(f"table name {table_name!r} is not lower-case letters, digits and underscores")

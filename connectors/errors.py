@@ -34,5 +34,9 @@ class FileRefused(SendError):
         self.extra = extra
 
 
+class FilePassedOver(FileRefused):
+    """A delivered file is known and not wanted: it belongs to its set, but nothing of it is read."""
+
+
 class LandingDamaged(SendError):
     """A file of the landing is missing or broken, so what was delivered can no longer be shown."""

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from connectors.configuration import SourceConfiguration
 from connectors.contract import ExtractContract, Table, all_contracts, normalised_heading
-from connectors.errors import FileRefused
+from connectors.errors import FilePassedOver, FileRefused
 
 HEADER_WITHIN_ROWS = 20
 
 
 @dataclass(frozen=True)
 class HeaderMatch:
-    """A row read as the header of a table: which column stands at which position (from 0)."""
+    """A row read as the header of a table: which column stands at which position (from 0).
+
+    ``given`` are the columns that no cell has, and whose value the configuration gives for the whole file.
+    """
 
     table: str
     index: int
     cells: tuple[str, ...]
     positions: dict[str, int]
     lacking: tuple[str, ...]
+    given: dict[str, str] = field(default_factory=dict)
 
     @property
     def strength(self) -> tuple[bool, int, float]:
@@ -53,7 +58,14 @@ def tables_named(contract: ExtractContract, source: SourceConfiguration, name: s
     return tuple(longest or contract.tables)
 
 
-def match_header(name: str, table: Table, index: int, cells: Sequence[str], configured: dict[str, str]) -> HeaderMatch:
+def match_header(
+    name: str,
+    table: Table,
+    index: int,
+    cells: Sequence[str],
+    configured: dict[str, str],
+    given: Mapping[str, str] = MappingProxyType({}),
+) -> HeaderMatch:
     """Reads the row ``cells`` as the header of ``table``; a configured heading beats the contract's own."""
     at: dict[str, int] = {}
     for position, cell in enumerate(cells):
@@ -69,8 +81,9 @@ def match_header(name: str, table: Table, index: int, cells: Sequence[str], conf
             if found is not None and found not in positions.values():
                 positions[column_name] = found
                 break
-    lacking = tuple(column for column in table.needed if column not in positions)
-    return HeaderMatch(name, index, tuple(cells), positions, lacking)
+    lacking = tuple(column for column in table.needed if column not in positions and column not in given)
+    told = {column: given[column] for column in table.columns if column in given and column not in positions}
+    return HeaderMatch(name, index, tuple(cells), positions, lacking, told)
 
 
 def best_matches(
@@ -78,10 +91,11 @@ def best_matches(
 ) -> list[HeaderMatch]:
     """How the first rows match each table the name allows, the best match of each, best first."""
     best: dict[str, HeaderMatch] = {}
+    given = source.given(name)
     for index, cells in enumerate(rows[:HEADER_WITHIN_ROWS]):
         for table_name in tables_named(contract, source, name):
             match = match_header(
-                table_name, contract.tables[table_name], index, cells, source.columns.get(table_name, {})
+                table_name, contract.tables[table_name], index, cells, source.columns.get(table_name, {}), given
             )
             if match.positions and (table_name not in best or match.strength > best[table_name].strength):
                 best[table_name] = match
@@ -102,6 +116,7 @@ def find_header(
     """
     if not any(cell.strip() for cells in rows for cell in cells):
         raise FileRefused("It is empty. Ask for the extract again.", table=_only(contract, source, name))
+    _pass_over(contract, rows)
     matches = best_matches(contract, source, name, rows)
     if not matches:
         raise FileRefused(
@@ -135,6 +150,14 @@ def find_header(
     return best
 
 
+def _pass_over(contract: ExtractContract, rows: Sequence[Sequence[str]]) -> None:
+    for cells in rows[:HEADER_WITHIN_ROWS]:
+        headings = {normalised_heading(cell) for cell in cells}
+        for name, telling in contract.passed_over.items():
+            if headings.issuperset(normalised_heading(heading) for heading in telling):
+                raise FilePassedOver(f"It is {name} of {contract.extract}, of which nothing is read.")
+
+
 def _only(contract: ExtractContract, source: SourceConfiguration, name: str) -> str | None:
     named = tables_named(contract, source, name)
     return named[0] if len(named) == 1 else None
@@ -143,7 +166,7 @@ def _only(contract: ExtractContract, source: SourceConfiguration, name: str) -> 
 def _whose_is_it(contract: ExtractContract, rows: Sequence[Sequence[str]]) -> str:
     """Says whose header it is where another extract's table answers to it completely."""
     for other in all_contracts():
-        if other.extract == contract.extract or other.xml is not None:
+        if other.extract == contract.extract or other.readers == ("xml",):
             continue
         for name, table in other.tables.items():
             for index, cells in enumerate(rows[:HEADER_WITHIN_ROWS]):

@@ -97,8 +97,8 @@ def register_landing(connection: duckdb.DuckDBPyConnection, configuration: Confi
         _check_files(configuration.home, extract_tables)
         for table in extract_tables:
             _register_chains(connection, configuration.home, table)
-        standing = _register_standing(connection, configuration.home, contract, extract_tables)
         for table in extract_tables:
+            standing = _register_standing(connection, configuration.home, table, extract_tables)
             _register_table(connection, configuration.home, table, standing)
         tables += extract_tables
     _register_quarantine(connection, configuration.home, tables)
@@ -326,31 +326,37 @@ def _table_types(table: Table) -> dict[str, str]:
     return {name: column.sql_type for name, column in table.columns.items()} | ROW_TYPES
 
 
-def _register_standing(
-    connection: duckdb.DuckDBPyConnection,
-    home: Path,
-    contract: ExtractContract,
-    tables: Sequence[_TableDeliveries],
-) -> str | None:
-    """For an extract kept period by period: the table of which delivery stands for each period; else None.
+def _standing_name(table: _TableDeliveries) -> str:
+    return f"landing.{identifier(f'standing__{table.contract.extract}__{table.name}')}"
 
-    It is taken from the extract's record tables, so that a delivery without a row in a lesser table still
-    replaces that table's older rows.
+
+def _register_standing(
+    connection: duckdb.DuckDBPyConnection, home: Path, table: _TableDeliveries, tables: Sequence[_TableDeliveries]
+) -> str | None:
+    """For an extract kept period by period: the table of which delivery of this table stands for each period.
+
+    A message holds every table, so its periods are those of its record tables: a message without a row in a lesser
+    table still replaces that table's older rows. A file of this table alone says its periods itself.
     """
-    if contract.history != "period":
+    if table.contract.history != "period":
         return None
-    name = f"landing.{identifier(f'standing__{contract.extract}')}"
-    period = ", ".join(identifier(column) for column in contract.period)
-    sources = " union all ".join(
-        f"select {period}, _delivery from ({_chains_sql(connection, home, table, table.chains)})"
-        for table in tables
-        if table.table.row is None
-    )
+    period = ", ".join(identifier(column) for column in table.contract.period)
+    of_table = {chain[-1].entry.delivery for chain in table.chains}
+    records = [other for other in tables if other.table.row is None]
+    told: set[int] = set()
+    sources = []
+    for record in records:
+        chains = [chain for chain in record.chains if chain[-1].entry.delivery in of_table]
+        told |= {chain[-1].entry.delivery for chain in chains}
+        sources.append(_chains_sql(connection, home, record, chains))
+    alone = [chain for chain in table.chains if chain[-1].entry.delivery not in told]
+    sources.append(_chains_sql(connection, home, table, alone))
+    united = " union all ".join(f"select {period}, _delivery from ({source})" for source in sources)
     connection.execute(
-        f"create or replace table {name} as "
-        f"select {period}, max(_delivery) as _delivery from ({sources}) group by {period}"
+        f"create or replace table {_standing_name(table)} as "
+        f"select {period}, max(_delivery) as _delivery from ({united}) group by {period}"
     )
-    return name
+    return _standing_name(table)
 
 
 def _register_table(
@@ -433,8 +439,8 @@ def _held(connection: duckdb.DuckDBPyConnection, table: _TableDeliveries) -> lis
     """The deliveries whose quarantined rows still matter."""
     if table.contract.history != "period":
         return table.chains
-    standing = f"landing.{identifier(f'standing__{table.contract.extract}')}"
-    current = {row[0] for row in connection.execute(f"select distinct _delivery from {standing}").fetchall()}
+    standing = f"select distinct _delivery from {_standing_name(table)}"
+    current = {row[0] for row in connection.execute(standing).fetchall()}
     return [
         chain
         for chain in table.chains

@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -116,6 +116,7 @@ class _Load:
         self.reading_version = _reading_version(self.contract, self.source)
         self.first_delivery = load_sequence(load_id) * DELIVERIES_PER_LOAD
         self.deliveries = 0
+        self.modified: dict[str, int] = {}
         self.entries: list[FileEntry] = []
 
     def run(self) -> LoadReport:
@@ -139,6 +140,8 @@ class _Load:
     def _files(self) -> tuple[list[_Content], list[_Content], int]:
         """What the source's files hold: contents in the order of delivery, refusals, and how many files there are."""
         found, refusals = self._look()
+        found = [replace(file, sha256=self._content_hash(file)) for file in found]
+        self.modified = {file.name: file.state[1] for file in found if file.state}
         contents: list[_Content] = []
         unread: dict[str, list[_File]] = {}
         for file in found:
@@ -154,6 +157,13 @@ class _Load:
             (refusals if content.reading.refusal else contents).append(content)
         contents.sort(key=lambda content: _delivery_order(content.source))
         return contents, refusals, len({*(file.name for file in found), *(content.source for content in refusals)})
+
+    def _content_hash(self, file: _File) -> str:
+        """The file's hash; with what the configuration gives for a file of its name, for that is content too."""
+        given = self.source.given(file.name)
+        if not given:
+            return file.sha256
+        return hashlib.sha256(json.dumps([file.sha256, given], sort_keys=True).encode()).hexdigest()
 
     def _look(self) -> tuple[list[_File], list[_Content]]:
         """The source's files, hashed, in the order of delivery; and those that cannot be opened."""
@@ -290,13 +300,27 @@ class _Load:
             for table in self.contract.tables:
                 of_table = [content for content in contents if content.table == table]
                 is_any_new = False
-                for date, batch in _by_date(of_table):
+                for date, batch in self._batches(of_table):
                     # An older month delivered anew, say corrected, does not take the place of the newest.
                     is_overtaken = is_any_new and date is not None
                     is_any_new |= self._place_batch(table, batch, refusals, is_overtaken=is_overtaken)
         else:
             for source in dict.fromkeys(content.source for content in contents):
                 self._place_file([content for content in contents if content.source == source])
+
+    def _batches(self, contents: list[_Content]) -> Iterator[tuple[str | None, list[_Content]]]:
+        """The contents of one table as deliveries, in order: by their date, or where a file is whole each its own."""
+        if not self.contract.whole_file:
+            yield from _by_date(contents)
+            return
+
+        def when(content: _Content) -> tuple[str, int]:
+            modified = self.modified.get(content.source, 0)
+            day = datetime.fromtimestamp(modified / 1e9, UTC).date().isoformat()
+            return date_in_name(content.source) or day, modified
+
+        for content in sorted(contents, key=when):
+            yield when(content)[0], [content]
 
     def _place_batch(self, table: str, batch: list[_Content], refusals: list[_Content], *, is_overtaken: bool) -> bool:
         """Places one delivery of a table whose deliveries replace each other: its files stand or fall together.
@@ -405,7 +429,7 @@ class _Load:
                     table=content.reading.table,
                     sha256=content.sha256,
                     bytes=content.size,
-                    status="refused",
+                    status="passed_over" if content.reading.is_passed_over else "refused",
                     delivery=0,
                     reason=content.reading.refusal,
                     missing_columns=content.reading.missing,
@@ -424,6 +448,8 @@ class _Load:
         if entry.status == "refused":
             before = self.before.refused.get(entry.file)
             return before is None or (before.sha256, before.reason) != (entry.sha256, entry.reason)
+        if entry.status == "passed_over":
+            return (entry.file, entry.sha256) not in self.before.passed_over or entry.file in self.before.refused
         return entry.status != "unchanged" or entry.file in self.before.refused or self._is_first_mark(entry)
 
     def _is_first_mark(self, entry: FileEntry) -> bool:
@@ -436,7 +462,7 @@ class _Load:
         refused = [(entry.file, entry.reason or "") for entry in self.entries if entry.status == "refused"]
         read_now = [entry for entry in self.entries if entry.status in ("landed", "reread")]
         if is_anything_new:
-            is_any_good = any(entry.status not in ("refused", "withdrawn") for entry in self.entries)
+            is_any_good = any(entry.status not in ("refused", "withdrawn", "passed_over") for entry in self.entries)
             status: LoadStatus = "landed" if not refused else "partly_refused" if is_any_good else "refused"
             commit(
                 self.landing,
@@ -478,7 +504,9 @@ def _state_of(path: Path) -> tuple[int, int] | None:
 
 def _reading_version(contract: ExtractContract, source: SourceConfiguration) -> str:
     """A hash of what decides how content is read: the contract and the council's mapping."""
-    mapping = [source.columns, source.codes, source.encoding, source.tables]
+    mapping: list[object] = [source.columns, source.codes, source.encoding, source.tables]
+    if source.files:
+        mapping.append(source.files)
     return hashlib.sha256(json.dumps([contract.contract_version, *mapping], sort_keys=True).encode()).hexdigest()
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.errors import LandingDamaged, SendError
 
-FileStatus = Literal["landed", "unchanged", "redelivered", "reread", "refused", "withdrawn"]
+FileStatus = Literal["landed", "unchanged", "redelivered", "reread", "refused", "withdrawn", "passed_over"]
 LoadStatus = Literal["landed", "partly_refused", "refused"]
 LOAD_ID = re.compile(r"(\d{6,})-([a-z][a-z0-9_]*)")
 DELIVERIES_PER_LOAD = 1_000_000
@@ -41,7 +41,8 @@ class FileEntry(BaseModel):
 
     ``landed`` content is new; ``redelivered`` content landed before and is current again; ``reread`` content landed
     before and was read anew because the contract or the mapping changed, keeping its place in the order;
-    ``unchanged`` content was there at the load and changes nothing; ``withdrawn`` says that a refused file is gone.
+    ``unchanged`` content was there at the load and changes nothing; ``withdrawn`` says that a refused file is gone;
+    ``passed_over`` is a file that is known and of which nothing is read.
     ``reading`` is the hash of the contract and mapping the content was read by. Paths are relative to the home.
 
     What was read by ``watermark`` forms a chain: a delivery that is whole, and upon it the increments, which hold
@@ -183,6 +184,7 @@ class DeliveredBefore:
         self.content_of: dict[str, str] = {}
         self.landed: dict[tuple[str, str], FileEntry] = {}
         self.refused: dict[str, FileEntry] = {}
+        self.passed_over: set[tuple[str, str]] = set()
         self.newest: dict[str, int] = {}
         self._tables_of: dict[str, list[str]] = {}
         self._standing: dict[str, dict[str, FileEntry]] = {}
@@ -194,6 +196,8 @@ class DeliveredBefore:
         self.refused.pop(entry.file, None)
         if entry.status == "refused":
             self.refused[entry.file] = entry
+        if entry.status == "passed_over":
+            self.passed_over.add((entry.file, entry.sha256))
         if entry.status in ("refused", "withdrawn") or entry.table is None:
             return
         self.content_of[entry.source] = entry.sha256

@@ -24,7 +24,7 @@ import duckdb
 
 from connectors.configuration import DATA_SUFFIXES, OTHER_WORKBOOKS, PACKED_SUFFIXES, SUFFIXES, SourceConfiguration
 from connectors.contract import ExtractContract, read_contract
-from connectors.errors import FileRefused, SendError
+from connectors.errors import FilePassedOver, FileRefused, SendError
 from connectors.manifest import Watermark
 from connectors.readers import Delivered
 from connectors.readers.csv import read_csv
@@ -74,6 +74,7 @@ class TableReading:
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     refusal: str | None = None
+    is_passed_over: bool = False
     chained: Chained | None = None
 
     @property
@@ -90,7 +91,15 @@ class TableReading:
     @classmethod
     def refused(cls, file: str, error: FileRefused, sheet: str | None = None) -> TableReading:
         """The reading of a file or sheet that was refused whole."""
-        return cls(file, error.table, sheet, missing=error.missing, extra=error.extra, refusal=str(error))
+        return cls(
+            file,
+            error.table,
+            sheet,
+            missing=error.missing,
+            extra=error.extra,
+            refusal=str(error),
+            is_passed_over=isinstance(error, FilePassedOver),
+        )
 
 
 @dataclass

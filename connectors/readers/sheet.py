@@ -51,8 +51,9 @@ def deliver_sheet(
     table = contract.tables[header.table]
     shape = TableShape(
         header.table,
-        headings={column: header.cells[header.positions[column]].strip() for column in header.positions},
-        missing=tuple(column for column in table.columns if column not in header.positions),
+        headings={column: header.cells[header.positions[column]].strip() for column in header.positions}
+        | {column: f"{column} of send.yml" for column in header.given},
+        missing=tuple(c for c in table.columns if c not in header.positions and c not in header.given),
         extra=header.extra,
     )
     header_row = header.index + 1
@@ -117,7 +118,13 @@ def _raw(headings: Sequence[str], cells: Sequence[str]) -> str:
 
 def _batch(shape: TableShape, header: HeaderMatch, pending: _Pending) -> pa.RecordBatch:
     columns = list(zip(*pending.cells, strict=True))
-    arrays = [pa.array(columns[header.positions[name]], pa.string()) for name in shape.headings]
+    rows = len(pending.rows)
+    arrays = [
+        pa.array(
+            columns[header.positions[name]] if name in header.positions else [header.given[name]] * rows, pa.string()
+        )
+        for name in shape.headings
+    ]
     set_apart: list[pa.Array] = [pa.nulls(len(pending.rows), pa.string()) for _ in range(3)]
     if pending.reasons:
         told = [pending.reasons.get(index, (None, None, None)) for index in range(len(pending.rows))]
