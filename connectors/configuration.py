@@ -23,6 +23,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
 }
 PACKED_SUFFIXES = frozenset({".zip", ".7z", ".gz"})
 OTHER_WORKBOOKS = frozenset({".xlsb", ".ods"})
+PROTOCOLS = ("sftp", "s3", "abfs", "abfss", "file", "memory")
 DATA_SUFFIXES = frozenset(itertools.chain(*SUFFIXES.values())) | PACKED_SUFFIXES | OTHER_WORKBOOKS
 
 
@@ -30,6 +31,8 @@ class SourceConfiguration(BaseModel):
     """Where one extract comes from, and how the supplier's headings and codes map onto the contract's.
 
     ``path`` is a folder, a file or a pattern such as ``extracts/child*.csv``, relative to the home or absolute.
+    It may be an address, ``sftp://server/folder``; ``credentials_env`` then says which environment variables hold
+    the user name, password or key.
     ``tables`` names a table's source: the database table or view, the sheet, or a pattern of file names.
     ``files`` gives, by a pattern of CSV file names, the value of columns that the file itself lacks, such as a
     census's day; ``{column}`` in the pattern takes it from the name: ``"{laestab}_{census_date}*.csv": {}``.
@@ -47,6 +50,7 @@ class SourceConfiguration(BaseModel):
     columns: dict[str, dict[str, str]] = {}
     codes: dict[str, dict[str, dict[str, str]]] = {}
     encoding: str | None = None
+    credentials_env: dict[str, str] = {}
     files: dict[str, dict[str, str]] = {}
     watermark: dict[str, str] = {}
 
@@ -89,6 +93,33 @@ class SourceConfiguration(BaseModel):
             else columns
             for table, columns in value.items()
         }
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the path is an address, from which the files are fetched."""
+        return re.match(r"[\w+.-]+:", self.path or "") is not None and "//" in (self.path or "")
+
+    @model_validator(mode="after")
+    def _is_an_address_without_secrets(self) -> Self:
+        path = self.path or ""
+        if not self.is_remote:
+            if self.credentials_env:
+                raise ValueError("credentials_env is for a path that is an address, such as sftp://server/folder")
+            return self
+        protocol, _, rest = path.partition("://")
+        if protocol not in PROTOCOLS or "::" in path:
+            raise ValueError(f"path is an address that cannot be read; it may begin with {', '.join(PROTOCOLS)}")
+        # The container of an abfs address stands before an @, so there only a colon tells of a password.
+        user, at, _ = rest.partition("/")[0].rpartition("@")
+        if (at and (":" in user or protocol not in ("abfs", "abfss"))) or re.search(r"[?;#][^/]*=", rest):
+            raise ValueError(
+                "path holds a user, password or token; put it in an environment variable and name that under "
+                "credentials_env"
+            )
+        for variable in self.credentials_env.values():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+                raise ValueError("credentials_env gives names of environment variables, not what they hold")
+        return self
 
     @model_validator(mode="after")
     def _says_where(self) -> Self:
@@ -164,7 +195,7 @@ class Configuration(BaseModel):
             if extract not in known:
                 raise ValueError(f"there is no extract {extract!r}; the extracts are {', '.join(known)}")
             contract = read_contract(extract)
-            if source.path and not Path(source.path).is_absolute():
+            if source.path and not source.is_remote and not Path(source.path).is_absolute():
                 inside = Path(os.path.normpath(self.home / source.path))
                 if not inside.is_relative_to(self.home):
                     raise ValueError(
@@ -198,6 +229,11 @@ class Configuration(BaseModel):
                         raise ValueError(f"{extract}.{table} has no column {column!r}; its columns are {names}")
         return self
 
+    def with_files_in(self, extract: str, folder: Path) -> Configuration:
+        """The same, with the extract's files in another folder."""
+        local = self.sources[extract].model_copy(update={"path": str(folder), "credentials_env": {}})
+        return self.model_copy(update={"sources": {**self.sources, extract: local}})
+
     def source_root(self, extract: str) -> Path:
         """The folder that file names of this extract are relative to."""
         path = self._source_path(extract)
@@ -213,13 +249,13 @@ class Configuration(BaseModel):
         return glob.has_magic(self.sources[extract].path or "") and not self._source_path(extract).exists()
 
     def source_files(self, extract: str) -> list[Path]:
-        """The files of an extract that comes as files, in a steady order; none for a database.
+        """The files of an extract that comes as files, in a steady order; none for a database or an address.
 
         A folder is searched with its subfolders; hidden, unfinished (``.tmp``, ``.partial``, ``~$``) and plain
         documentation files are passed over. What is packed or of another kind is listed, so that it gets refused.
         """
         source = self.sources[extract]
-        if source.kind == "database":
+        if source.kind == "database" or source.is_remote:
             return []
         path = self._source_path(extract)
         if self._is_pattern(extract):

@@ -36,6 +36,7 @@ from connectors.manifest import (
 from connectors.readers import Hashed
 from connectors.readers.database import connected, find_table, read_table
 from connectors.reading import ReadingJob, TableReading, read_files, type_delivery
+from connectors.remote import fetch
 from connectors.typing_rules import open_typing
 
 # A delivery without one readable row must not empty a table that holds this many: it is refused instead.
@@ -139,7 +140,13 @@ class _Load:
 
     def _files(self) -> tuple[list[_Content], list[_Content], int]:
         """What the source's files hold: contents in the order of delivery, refusals, and how many files there are."""
+        refused = {}
+        if self.source.is_remote:
+            fetched = fetch(self.contract.extract, self.source, self.work / "fetched")
+            self.configuration = self.configuration.with_files_in(self.contract.extract, fetched.folder)
+            refused = fetched.refused
         found, refusals = self._look()
+        refusals += [_refused(name, reason) for name, reason in refused.items()]
         found = [replace(file, sha256=self._content_hash(file)) for file in found]
         self.modified = {file.name: file.state[1] for file in found if file.state}
         contents: list[_Content] = []
