@@ -16,6 +16,7 @@ from synthetic import corporate, education, health, safeguarding
 from synthetic.case_system import CaseSystem, make_needs
 from synthetic.caseload import HISTORY_YEARS, Caseload, make_caseload
 from synthetic.census import (
+    PUPILS_IN_A_FILE,
     SUPPORT_NEEDS,
     Corrections,
     Roll,
@@ -23,6 +24,7 @@ from synthetic.census import (
     make_pupils,
     make_roll,
     occasions,
+    part_names,
     write_census,
 )
 from synthetic.days import school_year, years_before
@@ -39,7 +41,7 @@ from synthetic.social_care import make_children_in_need, reference_date, write_c
 from synthetic.stays import make_stays, placements
 from synthetic.truth import write_records
 
-FEWEST_CHILDREN, MOST_CHILDREN = 50, 250_000
+FEWEST_CHILDREN, MOST_CHILDREN = 50, 2_000_000
 MOST_DIRT = 0.2
 LIKE_883 = 45_000
 REFERRALS, CHILDREN_IN_NEED = 9_000, 1_500
@@ -99,7 +101,13 @@ def make_borough(
         raise ConfigurationError(f"Dirt is a share from 0 to {MOST_DIRT}, not {dirt}.")
     figures = figures_of(la_code, published)
     censuses = occasions(as_at)
-    names = [f"extracts/school_census/{census.name}" for census in censuses]
+    most_parts = 2 + 2 * children // PUPILS_IN_A_FILE
+    names = {
+        f"extracts/school_census/{name}"
+        for census in censuses
+        for count in range(1, most_parts + 1)
+        for name in part_names(census, count)
+    }
     cin_day = reference_date(as_at)
     cin_name, waits_name = f"{cin_day.year}.xml", f"{as_at:%Y-%m}.csv"
     further = {*education.file_names(as_at), *health.file_names(as_at)}
@@ -239,21 +247,24 @@ def make_borough(
     drawn = generator.choice(len(kinds), size=(2, cases + pupil_count), p=shares / shares.sum())
     has_second = (generator.random(cases + pupil_count) < 0.18) & (drawn[0] != drawn[1])
     support = (kinds[drawn[0]].tolist(), np.where(has_second, kinds[drawn[1]], "").tolist())
+    postcodes = people.postcode.tolist()
     for number, roll in enumerate(rolls):
-        tell(f"writing the census {roll.census.name}")
-        write_census(
-            folder / names[number],
-            number,
-            roll,
-            la_code=la_code,
-            fixed=fixed,
-            postcodes=people.postcode.tolist(),
-            needs=support,
-            plan_needs=(needs.first, needs.second),
-            schools=schools,
-            generator=generator,
-            corrections=extracts.corrections,
-        )
+        for name, start, end in roll.parts():
+            tell(f"writing the census {name}")
+            write_census(
+                folder / "extracts" / "school_census" / name,
+                number,
+                roll.taken(start, end),
+                offset=start,
+                la_code=la_code,
+                fixed=fixed,
+                postcodes=postcodes,
+                needs=support,
+                plan_needs=(needs.first, needs.second),
+                schools=schools,
+                generator=generator,
+                corrections=extracts.corrections,
+            )
     tell("writing the truth")
     write_truth(folder / "truth" / "faults.csv", extracts)
     write_records(folder / "truth" / "records.parquet", extracts, sheets)

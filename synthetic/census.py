@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +21,9 @@ YEAR_12, YEAR_13, NURSERY = 0.035, 0.028, 0.02
 EVERY_OTHER_YEAR = (1 - YEAR_12 - YEAR_13 - NURSERY) / 12
 STAYING = 0.94
 MOST_YEARS = 14
+
+# Messages of more are written in several files, as no reader takes one without end.
+PUPILS_IN_A_FILE = 400_000
 
 TERMS = (("spring", "SPR", 1, 3), ("summer", "SUM", 5, 3), ("autumn", "AUT", 10, 1))
 SESSIONS = {"SPR": 140, "SUM": 118, "AUT": 120}
@@ -98,6 +101,33 @@ class Roll:
     provision_start: IntArray
     sen_unit: BoolArray
     resourced: BoolArray
+
+    def parts(self) -> list[tuple[str, int, int]]:
+        """The files the message is written in, school by school: the name, the first and the last position but one."""
+        count = len(self.person)
+        schools = np.flatnonzero(np.diff(self.school, prepend=-1))
+        wanted = np.arange(PUPILS_IN_A_FILE, count, PUPILS_IN_A_FILE)
+        ends = np.unique(schools[np.searchsorted(schools, wanted, side="right") - 1]) if count else np.zeros(0)
+        bounds = [0, *(int(end) for end in ends if end > 0), count]
+        names = part_names(self.census, len(bounds) - 1)
+        return list(zip(names, bounds[:-1], bounds[1:], strict=True))
+
+    def place(self, position: int) -> tuple[str, int]:
+        """The file of the pupil at a position, and the ordinal in it, from 1."""
+        name, start = next((name, start) for name, start, end in self.parts() if start <= position < end)
+        return name, position - start + 1
+
+    def taken(self, start: int, end: int) -> Roll:
+        """The part of the roll between two positions."""
+        held = {f.name: getattr(self, f.name)[start:end] for f in fields(self) if f.name != "census"}
+        return Roll(census=self.census, **held)
+
+
+def part_names(census: Occasion, count: int) -> list[str]:
+    """What the files of a message are called that is written in so many."""
+    if count == 1:
+        return [census.name]
+    return [census.name.replace(".xml", f"-part{number}.xml") for number in range(1, count + 1)]
 
 
 def year_codes(nc: IntArray) -> list[str]:
@@ -247,10 +277,10 @@ def make_roll(
 
 @dataclass
 class Corrections:
-    """What a fault writes in place of the truth: by census and person, element and text; and where each was written."""
+    """What a fault writes in place of the truth: by census and person, element and text; and each one's position."""
 
     texts: dict[tuple[int, int], list[tuple[str, str]]] = field(default_factory=dict)
-    ordinals: dict[tuple[int, int], int] = field(default_factory=dict)
+    positions: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
 def _with_text(record: str, element: str, text: str) -> str:
@@ -301,6 +331,7 @@ def write_census(
     number: int,
     roll: Roll,
     *,
+    offset: int,
     la_code: str,
     fixed: list[str],
     postcodes: list[str],
@@ -310,9 +341,10 @@ def write_census(
     generator: np.random.Generator,
     corrections: Corrections,
 ) -> None:
-    """Writes one LA-wide message. ``needs`` are each person's first and second type of need, ``plan_needs`` a plan's.
+    """Writes one message. ``needs`` are each person's first and second type of need, ``plan_needs`` a plan's.
 
-    ``number`` is the census's place among all, by which ``corrections`` name it.
+    ``number`` is the census's place among all, by which ``corrections`` name it; ``offset`` is the position in the
+    whole roll at which this part of it begins.
     """
     count = len(roll.person)
     day = roll.census.ordinal
@@ -402,7 +434,7 @@ def write_census(
                     f"<StartDate>{suspended}</StartDate><Sessions>{2 + ordinal % 7}</Sessions></Exclusion></Exclusions>"
                 )
             if person in corrected:
-                corrections.ordinals[number, person] = ordinal
+                corrections.positions[number, person] = offset + ordinal - 1
                 for element, text in corrections.texts[number, person]:
                     record = _with_text(record, element, text)
             lines.append(record + "</Pupil>\n")

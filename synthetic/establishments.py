@@ -61,6 +61,7 @@ FIRST_NUMBERS = {
     "fe": 8000,
     "special_post_16": 8500,
 }
+MORE_PRIMARIES = 1000
 STATE_FUNDED = frozenset({"nursery", "primary", "secondary", "special", "ap"})
 
 OTHER_LAS = {
@@ -207,7 +208,9 @@ class _Maker:
         first = FIRST_NUMBERS[phase]
         taken = self.numbers.get((la_code, phase), 0)
         self.numbers[la_code, phase] = taken + 1
-        return f"{first + taken:04d}"
+        # A county has more primary schools than there are numbers below those of secondary schools.
+        is_past = phase == "primary" and first + taken >= FIRST_NUMBERS["secondary"]
+        return f"{first + taken + MORE_PRIMARIES * is_past:04d}"
 
     def _name(self, phase: str, type_code: str) -> str:
         kind = {

@@ -945,8 +945,7 @@ def write_truth(path: Path, extracts: Extracts) -> None:
         for planted in extracts.planted:
             if isinstance(planted.place, _CensusPlace):
                 census = planted.place.census
-                file = extracts.rolls[census].census.name
-                row = extracts.corrections.ordinals[census, planted.place.person]
+                file, row = extracts.rolls[census].place(extracts.corrections.positions[census, planted.place.person])
             elif isinstance(planted.place, _SheetPlace):
                 file, row = planted.place.sheet.landed_file, planted.place.row
             elif isinstance(planted.place, CinChild):

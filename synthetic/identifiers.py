@@ -1,6 +1,7 @@
 """Identifiers that are valid in form and belong to no one: UPN, ULN, NHS number, postcode.
 
-NHS numbers come from the range 999 000 0000 to 999 999 9999, which is set aside for tests.
+NHS numbers come from the range 999 000 0000 to 999 999 9999, which is set aside for tests; for more people than it
+has, from 990 000 0000 on, where none is given out either.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ Texts = npt.NDArray[np.object_]
 UPN_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 LETTERS_OF_POSTCODES = "ABDEFGHJLNPQRSTUWXYZ"
 
-MAX_NHS_NUMBERS = 900_000
+NHS_NUMBERS_OF_TESTS, MAX_NHS_NUMBERS = 900_000, 9_000_000
 MAX_UPNS = 8_000_000
 
 
@@ -49,10 +50,11 @@ def make_upns(la_code: str, serials: IntArray, years: IntArray) -> Texts:
 
 
 def make_nhs_numbers(generator: np.random.Generator, count: int) -> Texts:
-    """Different NHS numbers of the test range, check digit (modulo 11) right. At most 900,000."""
+    """Different NHS numbers of the test range, check digit (modulo 11) right. At most nine million."""
     if count > MAX_NHS_NUMBERS:
-        raise ValueError(f"there are no more than {MAX_NHS_NUMBERS:,} test NHS numbers")
-    bodies = 999_000_000 + generator.permutation(1_000_000).astype(np.int64)
+        raise ValueError(f"there are no more than {MAX_NHS_NUMBERS:,} NHS numbers for this")
+    first, range_size = (999_000_000, 1_000_000) if count <= NHS_NUMBERS_OF_TESTS else (990_000_000, 10_000_000)
+    bodies = first + generator.permutation(range_size).astype(np.int64)
     digits = _digits(bodies, 9)
     check = (11 - (digits @ np.arange(10, 1, -1)) % 11) % 11
     good = check < 10
@@ -72,18 +74,25 @@ def make_ulns(generator: np.random.Generator, count: int) -> Texts:
 
 
 def make_postcodes(generator: np.random.Generator, area: str, count: int) -> list[str]:
-    """Different postcodes, valid in form, of districts 60 to 99 of an area (few real areas go so far)."""
+    """Different postcodes, valid in form, of districts 60 to 99 of an area (few real areas go so far).
+
+    Where those are too few, from district 10 on.
+    """
     letters = len(LETTERS_OF_POSTCODES)
-    pool = 40 * 10 * letters * letters
+    of_district = 10 * letters * letters
+    first_district = 60 if count <= 40 * of_district else 10
+    pool = (100 - first_district) * of_district
     if count > pool:
         raise ValueError(f"there are no more than {pool:,} postcodes in one area")
     codes = generator.choice(pool, size=count, replace=False)
     made = []
     for code in codes.tolist():
         code, last = divmod(code, letters)
-        code, first = divmod(code, letters)
+        code, middle = divmod(code, letters)
         district, sector = divmod(code, 10)
-        made.append(f"{area}{district + 60} {sector}{LETTERS_OF_POSTCODES[first]}{LETTERS_OF_POSTCODES[last]}")
+        made.append(
+            f"{area}{district + first_district} {sector}{LETTERS_OF_POSTCODES[middle]}{LETTERS_OF_POSTCODES[last]}"
+        )
     return made
 
 

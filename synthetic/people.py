@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from synthetic.days import school_year
 from synthetic.identifiers import IntArray, Texts, make_nhs_numbers, make_postcodes, make_ulns, make_upns
@@ -190,15 +191,17 @@ def _tell_apart(
     is_girl: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
 ) -> None:
     """Changes the forename of whoever shares name, birth and postcode with someone before."""
-    seen: set[tuple[str, str, int, int]] = set()
-    whole = zip(surname.tolist(), forename.tolist(), births.tolist(), postcode.tolist(), strict=True)
-    for position, (family, given, birth, home) in enumerate(whole):
-        key = (family, given, birth, home)
-        names = GIRLS if is_girl[position] else BOYS
-        at = names.index(given) if key in seen else 0
-        while key in seen:
-            at += 1
-            key = (family, names[at % len(names)], birth, home)
-        seen.add(key)
-        if key[1] != given:
-            forename[position] = key[1]
+    family = pa.array(surname, pa.string()).dictionary_encode().indices.to_numpy()
+    at = np.arange(len(births))
+    while True:
+        given = pa.array(forename, pa.string()).dictionary_encode().indices.to_numpy()
+        order = np.lexsort((at, given, family, postcode, births))
+        same = np.ones(max(len(order) - 1, 0), dtype=bool)
+        for values in (given, family, postcode, births):
+            same &= values[order[1:]] == values[order[:-1]]
+        again = order[1:][same]
+        if not len(again):
+            return
+        for position in again.tolist():
+            names = GIRLS if is_girl[position] else BOYS
+            forename[position] = names[(names.index(forename[position]) + 1 + position % 7) % len(names)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def write_records(path: Path, extracts: Extracts, sheets: Sequence[Sheet]) -> No
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        for part in (*_of_tables(extracts), *_of_messages(extracts), *_of_sheets(sheets)):
+        for part in itertools.chain(_of_tables(extracts), _of_messages(extracts), _of_sheets(sheets)):
             writer.write_table(part)
 
 
@@ -68,7 +69,7 @@ def _of_messages(extracts: Extracts) -> Iterator[pa.Table]:
     for number, roll in enumerate(extracts.rolls):
         upn = upns.take(pa.array(roll.person))
         corrected = {
-            extracts.corrections.ordinals[number, person] - 1: text
+            extracts.corrections.positions[number, person]: text
             for (census, person), texts in extracts.corrections.texts.items()
             for element, text in texts
             if census == number and element == "UPN"
@@ -78,8 +79,10 @@ def _of_messages(extracts: Extracts) -> Iterator[pa.Table]:
             upn = pc.replace_with_mask(upn, pa.array(mask), pa.array([corrected[at] for at in sorted(corrected)]))
         day = pa.scalar(roll.census.day.isoformat())
         ids = pc.binary_join_element_wise(day, laestabs.take(pa.array(roll.school)), upn, "|")
-        rows = 1 + np.arange(len(roll.person))
-        yield _part("school_census", CENSUS_TABLE, roll.census.name, rows, ids, roll.person)
+        for file, start, end in roll.parts():
+            rows = 1 + np.arange(end - start)
+            part = ids.slice(start, end - start)
+            yield _part("school_census", CENSUS_TABLE, file, rows, part, roll.person[start:end])
     children = extracts.children_in_need
     ids = pa.array([f"{extracts.cin_day.isoformat()}|{child.la_child_id}" for child in children], pa.string())
     person = np.array([child.person for child in children], dtype=np.int64)
