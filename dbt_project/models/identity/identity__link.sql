@@ -7,6 +7,8 @@ with persons as (
         anchor_kind,
         anchor,
         upn,
+        -- a pupil is known by the UPN: a former one must not come back through the ULN
+        case when anchor_kind != 'upn' then uln end as uln,
         nhs_number,
         social_care_id,
         birth_date,
@@ -19,6 +21,7 @@ case_children as (
     select
         anchor,
         upn,
+        uln,
         nhs_number,
         social_care_id,
         birth_date,
@@ -38,7 +41,7 @@ case_identifiers as (
         bool_or(has_twin) as has_twin
     from (
         unpivot case_children
-        on upn, nhs_number, social_care_id
+        on upn, uln, nhs_number, social_care_id
         into name identifier_kind value identifier
     )
     group by identifier_kind, identifier
@@ -55,7 +58,7 @@ other_identifiers as (
         forename
     from (
         unpivot persons
-        on upn, nhs_number, social_care_id
+        on upn, uln, nhs_number, social_care_id
         into name identifier_kind value identifier
     )
     where anchor_kind != 'case'
@@ -92,32 +95,35 @@ links_to_cases as (
     where cases_found = 1
 ),
 
--- The UPN also joins a child in need to a census pupil, where the case system does not hold it.
-pupils_in_need as (
+-- The UPN also joins a child of social care or a young person of the client caseload to a census pupil, where the case
+-- system does not hold it.
+found_as_pupils as (
     select
-        cin.anchor as cin_anchor,
+        other.anchor_kind,
+        other.anchor,
         min(pupil.anchor) as pupil_anchor
-    from persons as cin
+    from persons as other
     inner join persons as pupil
         on
-            cin.upn = pupil.upn
+            other.upn = pupil.upn
             and pupil.anchor_kind = 'upn'
-            and (cin.birth_date = pupil.birth_date or cin.birth_date is null)
-    where cin.anchor_kind = 'cin'
-    group by cin.anchor
+            and (other.birth_date = pupil.birth_date or other.birth_date is null)
+    where other.anchor_kind in ('cin', 'nccis')
+    group by other.anchor_kind, other.anchor
     having count(*) = 1
 ),
 
 pupils_held_once as (
     select
+        anchor_kind,
         pupil_anchor,
-        min(cin_anchor) as cin_anchor
-    from pupils_in_need
-    group by pupil_anchor
+        min(anchor) as anchor
+    from found_as_pupils
+    group by anchor_kind, pupil_anchor
     having count(*) = 1
 ),
 
--- The child in need is a case by another identifier, and that case has no UPN of its own to say otherwise.
+-- The child of social care is a case by another identifier, and that case has no UPN of its own to say otherwise.
 pupils_through_social_care as (
     select
         'upn' as anchor_kind,
@@ -127,21 +133,23 @@ pupils_through_social_care as (
         'upn through social care' as basis
     from pupils_held_once as pupil
     inner join links_to_cases as in_need
-        on pupil.cin_anchor = in_need.anchor and in_need.anchor_kind = 'cin'
+        on pupil.anchor = in_need.anchor and pupil.anchor_kind = 'cin' and in_need.anchor_kind = 'cin'
     inner join case_children
         on in_need.case_anchor = case_children.anchor and case_children.upn is null
 ),
 
-children_in_need_to_pupils as (
+links_to_pupils as (
     select
-        'cin' as anchor_kind,
-        pupil.cin_anchor as anchor,
-        'upn' as to_kind,
-        pupil.pupil_anchor as to_anchor,
-        'upn' as basis
+        pupil.anchor_kind,
+        pupil.anchor,
+        coalesce(through.to_kind, 'upn') as to_kind,
+        coalesce(through.to_anchor, pupil.pupil_anchor) as to_anchor,
+        coalesce(through.basis, 'upn') as basis
     from pupils_held_once as pupil
+    -- left: most pupils are linked no further
+    left join pupils_through_social_care as through on pupil.pupil_anchor = through.anchor
     anti join found_in_cases
-        on pupil.cin_anchor = found_in_cases.anchor and found_in_cases.anchor_kind = 'cin'
+        on pupil.anchor = found_in_cases.anchor and pupil.anchor_kind = found_in_cases.anchor_kind
     anti join links_to_cases
         on pupil.pupil_anchor = links_to_cases.anchor and links_to_cases.anchor_kind = 'upn'
 ),
@@ -169,7 +177,7 @@ sure_links as (
         to_kind,
         to_anchor,
         basis
-    from children_in_need_to_pupils
+    from links_to_pupils
 )
 
 -- Links found by likelihood (Splink) and stewards' answers are to be united here, below the sure ones.

@@ -1,8 +1,203 @@
--- One row per person as one source knows them: a case, a census pupil, a patient, a child in the CIN census. Which of
--- them are the same child is decided in identity__link; this model only says who each source speaks of.
+-- One row per person as one source knows them: a case, a census pupil, a patient, a child of social care, a young
+-- person on the client caseload. Which of them are the same child is decided in identity__link; this model only says
+-- who each source speaks of.
 {{ config(materialized='table') }}
 
-with persons as (
+-- The social care system's number is one person's in whichever of its extracts it stands; what they say is united.
+with said_by_social_care as (
+    select
+        la_child_id as social_care_id,
+        1 as source_order,
+        reference_date as said_on,
+        upn,
+        birth_date,
+        case sex when '1' then 'M' when '2' then 'F' else sex end as sex,
+        ethnicity,
+        'cin_census' as source_extract,
+        record_id,
+        source_file,
+        source_row
+    from {{ ref('stg_cin_census__child') }}
+    union all by name
+    select
+        person.social_care_id,
+        2 as source_order,
+        given.upn,
+        given.uln,
+        person.nhs_number,
+        person.surname,
+        person.forename,
+        person.birth_date,
+        person.sex,
+        person.ethnicity,
+        address.postcode,
+        'ssd' as source_extract,
+        person.record_id,
+        person.source_file,
+        person.source_row
+    from {{ ref('stg_ssd__person') }} as person
+    -- left, both: neither table need be delivered
+    left join (
+        select
+            social_care_id,
+            min_by(upn, send_id) as upn,
+            min_by(uln, send_id) as uln
+        from {{ ref('stg_ssd__send') }}
+        group by social_care_id
+    ) as given on person.social_care_id = given.social_care_id
+    left join (
+        select
+            social_care_id,
+            max_by(postcode, (start_date, address_id)) as postcode
+        from {{ ref('stg_ssd__address') }}
+        group by social_care_id
+    ) as address on person.social_care_id = address.social_care_id
+    union all by name
+    select
+        social_care_id,
+        3 as source_order,
+        upn,
+        birth_date,
+        case sex when '1' then 'M' when '2' then 'F' else sex end as sex,
+        ethnicity,
+        'ssda903' as source_extract,
+        record_id,
+        source_file,
+        source_row
+    from {{ ref('stg_ssda903__header') }}
+    union all by name
+    select
+        social_care_id,
+        4 as source_order,
+        start_date as said_on,
+        surname,
+        forename,
+        birth_date,
+        'short_breaks' as source_extract,
+        record_id,
+        source_file,
+        source_row
+    from {{ ref('stg_short_breaks__break') }}
+),
+
+ranked_social_care as (
+    select
+        social_care_id,
+        row_number() over (
+            partition by social_care_id order by source_order asc, said_on desc, record_id asc
+        ) as rank,
+        upn,
+        uln,
+        nhs_number,
+        surname,
+        forename,
+        birth_date,
+        sex,
+        ethnicity,
+        postcode,
+        source_extract,
+        record_id,
+        source_file,
+        source_row
+    from said_by_social_care
+),
+
+in_social_care as (
+    select
+        social_care_id,
+        min_by(upn, rank) as upn,
+        min_by(uln, rank) as uln,
+        min_by(nhs_number, rank) as nhs_number,
+        min_by(surname, rank) as surname,
+        min_by(forename, rank) as forename,
+        min_by(birth_date, rank) as birth_date,
+        min_by(sex, rank) as sex,
+        min_by(ethnicity, rank) as ethnicity,
+        min_by(postcode, rank) as postcode,
+        min_by(source_extract, rank) as source_extract,
+        min_by(record_id, rank) as record_id,
+        min_by(source_file, rank) as source_file,
+        min_by(source_row, rank) as source_row
+    from ranked_social_care
+    group by social_care_id
+),
+
+others as (
+    select
+        person_kind as anchor_kind,
+        person_anchor as anchor,
+        start_date as said_on,
+        upn,
+        surname,
+        forename,
+        birth_date,
+        sex,
+        postcode,
+        'ehe_cme' as source_extract,
+        record_id,
+        source_file,
+        source_row
+    from {{ ref('stg_ehe_cme__register') }}
+    union all by name
+    select
+        person_kind as anchor_kind,
+        person_anchor as anchor,
+        requested_date as said_on,
+        nhs_number,
+        birth_date,
+        'health_advice' as source_extract,
+        record_id,
+        source_file,
+        source_row
+    from {{ ref('stg_health_advice__advice') }}
+    union all by name
+    select
+        person_kind as anchor_kind,
+        person_anchor as anchor,
+        start_date as said_on,
+        nhs_number,
+        surname,
+        forename,
+        birth_date,
+        postcode,
+        'continuing_care' as source_extract,
+        record_id,
+        source_file,
+        source_row
+    from {{ ref('stg_continuing_care__package') }}
+    union all by name
+    select
+        person_kind as anchor_kind,
+        person_anchor as anchor,
+        notified_date as said_on,
+        nhs_number,
+        surname,
+        forename,
+        birth_date,
+        sex,
+        postcode,
+        'early_notifications' as source_extract,
+        record_id,
+        source_file,
+        source_row
+    from {{ ref('stg_early_notifications__notification') }}
+    union all by name
+    select
+        'youth_justice' as anchor_kind,
+        person_anchor as anchor,
+        start_date as said_on,
+        surname,
+        forename,
+        birth_date,
+        postcode,
+        'youth_justice' as source_extract,
+        record_id,
+        source_file,
+        source_row
+    from {{ ref('stg_youth_justice__intervention') }}
+),
+
+persons as (
     select
         'case' as anchor_kind,
         1 as priority,
@@ -88,18 +283,76 @@ with persons as (
     select
         'cin' as anchor_kind,
         4 as priority,
-        child.la_child_id as anchor,
-        child.upn,
-        child.la_child_id as social_care_id,
-        child.birth_date,
-        case child.sex when '1' then 'M' when '2' then 'F' else child.sex end as sex,
-        child.ethnicity,
-        'cin_census' as source_extract,
-        child.record_id,
-        child.source_file,
-        child.source_row
-    from {{ ref('stg_cin_census__child') }} as child
-    qualify row_number() over (partition by child.la_child_id order by child.reference_date desc) = 1
+        social_care_id as anchor,
+        upn,
+        uln,
+        nhs_number,
+        social_care_id,
+        surname,
+        forename,
+        birth_date,
+        sex,
+        ethnicity,
+        postcode,
+        source_extract,
+        record_id,
+        source_file,
+        source_row
+    from in_social_care
+    union all by name
+    select
+        'nccis' as anchor_kind,
+        6 as priority,
+        client.client_id as anchor,
+        client.upn,
+        client.uln,
+        client.surname,
+        client.forename,
+        client.birth_date,
+        client.sex,
+        client.postcode,
+        'nccis' as source_extract,
+        client.record_id,
+        client.source_file,
+        client.source_row
+    from {{ ref('stg_nccis__client') }} as client
+    qualify row_number() over (partition by client.client_id order by client.period_end desc) = 1
+    union all by name
+    -- A UPN or NHS number with its birth date is the same person whoever writes it, so only those are added here that
+    -- neither census nor therapy services speak of. A record without one is a person by itself.
+    select
+        others.anchor_kind,
+        case others.anchor_kind
+            when 'upn' then 2
+            when 'nhs' then 3
+            when 'ehe_cme' then 7
+            when 'health_advice' then 8
+            when 'continuing_care' then 9
+            when 'early_notifications' then 10
+            when 'youth_justice' then 11
+        end as priority,
+        others.anchor,
+        others.upn,
+        others.nhs_number,
+        others.surname,
+        others.forename,
+        others.birth_date,
+        others.sex,
+        others.postcode,
+        others.source_extract,
+        others.record_id,
+        others.source_file,
+        others.source_row
+    from others
+    anti join {{ ref('stg_school_census__pupil') }} as pupil
+        on others.anchor = pupil.person_anchor and others.anchor_kind = 'upn'
+    anti join {{ ref('stg_therapy_waits__referral') }} as referral
+        on others.anchor = referral.person_anchor and others.anchor_kind = referral.person_kind
+    qualify
+        row_number() over (
+            partition by others.anchor_kind, others.anchor
+            order by others.said_on desc nulls last, others.source_extract asc, others.record_id asc
+        ) = 1
 )
 
 select

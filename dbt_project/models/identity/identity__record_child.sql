@@ -77,7 +77,7 @@ select
     record_id,
     child_id
 from plans
-{% for table in ['placement', 'plan_setting', 'need', 'review'] %}
+{% for table in ['placement', 'plan_setting', 'need', 'review', 'audit'] %}
     union all
     select
         'ehc_case' as extract,
@@ -86,6 +86,16 @@ from plans
         plans.child_id
     from {{ ref('stg_ehc_case__' ~ table) }} as record
     inner join plans on record.plan_id = plans.plan_id
+{% endfor %}
+{% for table in ['awaiting_provision', 'visit', 'mediation_appeal', 'complaint'] %}
+    union all
+    select
+        'ehc_case' as extract,
+        '{{ table }}' as table_name,
+        record.record_id,
+        cases.child_id
+    from {{ ref('stg_ehc_case__' ~ table) }} as record
+    inner join cases on record.case_id = cases.case_id
 {% endfor %}
 union all
 select
@@ -105,7 +115,23 @@ select
 from {{ ref('stg_therapy_waits__referral') }} as referral
 inner join {{ ref('identity__anchor') }} as anchor
     on referral.person_kind = anchor.anchor_kind and referral.person_anchor = anchor.anchor
-{% for table in ['child', 'cin_episode', 'child_protection_plan'] %}
+{% for table in ['need', 'exclusion'] %}
+    union all
+    select
+        'school_census' as extract,
+        '{{ table }}' as table_name,
+        record.record_id,
+        anchor.child_id
+    from {{ ref('stg_school_census__' ~ table) }} as record
+    inner join {{ ref('stg_school_census__pupil') }} as pupil
+        on record.census_date = pupil.census_date and record.laestab = pupil.laestab and record.upn = pupil.upn
+    inner join {{ ref('identity__anchor') }} as anchor
+        on pupil.person_anchor = anchor.anchor and anchor.anchor_kind = 'upn'
+{% endfor %}
+{% for table in [
+    'child', 'disability', 'cin_episode', 'assessment', 'cin_plan', 'section_47', 'child_protection_plan',
+    'child_protection_review'
+] %}
     union all
     select
         'cin_census' as extract,
@@ -114,4 +140,47 @@ inner join {{ ref('identity__anchor') }} as anchor
         children_in_need.child_id
     from {{ ref('stg_cin_census__' ~ table) }} as record
     inner join children_in_need on record.la_child_id = children_in_need.la_child_id
+{% endfor %}
+{% for extract, table, model in [
+    ('ssda903', 'header', 'ssda903__header'),
+    ('ssda903', 'episode', 'ssda903__episode'),
+    ('ssda903', 'review', 'ssda903__review'),
+    ('ssda903', 'missing', 'ssda903__missing'),
+    ('ssd', 'ssd_person', 'ssd__person'),
+    ('ssd', 'ssd_linked_identifiers', 'ssd__linked_identifiers'),
+    ('ssd', 'ssd_address', 'ssd__address'),
+    ('ssd', 'ssd_disability', 'ssd__disability'),
+    ('ssd', 'ssd_cin_episodes', 'ssd__cin_episodes'),
+    ('ssd', 'ssd_cp_plans', 'ssd__cp_plans'),
+    ('ssd', 'ssd_cla_episodes', 'ssd__cla_episodes'),
+    ('ssd', 'ssd_involvements', 'ssd__involvements'),
+    ('ssd', 'ssd_send', 'ssd__send'),
+    ('short_breaks', 'break', 'short_breaks__break'),
+] %}
+    union all
+    select
+        '{{ extract }}' as extract,
+        '{{ table }}' as table_name,
+        record.record_id,
+        children_in_need.child_id
+    from {{ ref('stg_' ~ model) }} as record
+    inner join children_in_need on record.social_care_id = children_in_need.la_child_id
+{% endfor %}
+{% for extract, table, kind, anchor in [
+    ('nccis', 'client', "'nccis'", 'client_id'),
+    ('ehe_cme', 'register', 'record.person_kind', 'person_anchor'),
+    ('health_advice', 'advice', 'record.person_kind', 'person_anchor'),
+    ('continuing_care', 'package', 'record.person_kind', 'person_anchor'),
+    ('early_notifications', 'notification', 'record.person_kind', 'person_anchor'),
+    ('youth_justice', 'intervention', "'youth_justice'", 'person_anchor'),
+] %}
+    union all
+    select
+        '{{ extract }}' as extract,
+        '{{ table }}' as table_name,
+        record.record_id,
+        anchor.child_id
+    from {{ ref('stg_' ~ extract ~ '__' ~ table) }} as record
+    inner join {{ ref('identity__anchor') }} as anchor
+        on record.{{ anchor }} = anchor.anchor and {{ kind }} = anchor.anchor_kind
 {% endfor %}
