@@ -68,8 +68,11 @@ def land(path: Path, landing: Landing, as_at: date, known_at: datetime, given: I
             connection.execute(f"create schema {schema}")
         for table, columns in landed_columns().items():
             connection.execute(f'create table landing."{table}" ({columns})')
+        connection.execute('create table landing.load_file (extract varchar, "table" varchar, status varchar)')
         for table, rows in landing.items():
             _insert(connection, table, rows, known_at)
+            extract, _, of_extract = table.partition("__")
+            connection.execute("insert into landing.load_file values (?, ?, 'landed')", [extract, of_extract])
         connection.execute("create table landing.run (as_at date, known_at timestamp, la_code varchar)")
         connection.execute("insert into landing.run values (?, ?, '883')", [as_at, known_at])
         connection.execute(

@@ -66,6 +66,12 @@ select
     settings.attendance_pattern,
     settings.leaving_date is null and settings.is_plan_active as is_current,
     establishment.is_in_area,
+    -- a special school or college, a SEN unit or resourced provision
+    coalesce(establishment.is_special, false)
+    or coalesce(settings.is_sen_unit, false)
+    or coalesce(settings.is_resourced_provision, false) as is_specialist,
+    -- at home or otherwise than at school, by arrangement, is in education too
+    coalesce(settings.sen_setting not in ('NEET', 'NIEC', 'NIEO'), true) as is_in_education,
     settings.record_id,
     settings.source_file,
     settings.source_row

@@ -48,3 +48,15 @@
 {% macro review_due(start, transfer_in) -%}
     greatest({{ start }} + interval 12 month, {{ transfer_in }} + interval 3 month)::date
 {%- endmacro %}
+
+-- Day by which a child placed residential, out of the area or educated at home must be visited: a year from the last
+-- visit, or from the first day there; earlier where an earlier day was agreed.
+{% macro visit_due(start, agreed='null::date') -%}
+    least({{ start }} + interval 12 month, {{ agreed }})::date
+{%- endmacro %}
+
+-- Day by which the family is told that the plan was transferred in and when it will be reviewed, 6 weeks from the
+-- transfer (SEND Regulations 2014, reg. 15). No extract records that they were told, so this is a day and not a clock.
+{% macro transfer_notice_due(transfer_in) -%}
+    {{ transfer_in }} + 7 * 6
+{%- endmacro %}

@@ -1,4 +1,5 @@
--- One row per child. Each attribute comes from the first source that gives it: case system, census, health, CIN census.
+-- One row per child. Each attribute comes from the first source that gives it: case system, census, health, social
+-- care, and then the others.
 with persons as (
     select
         anchor.child_id,
@@ -77,8 +78,7 @@ select
     cases.address,
     cases.uprn,
     children.nc_year,
-    -- a child aged 4 on 31 August starts reception (0) the next day
-    (datesub('year', children.birth_date, {{ school_year_start('run.as_at') }} - 1) - 4)::integer as nc_year_by_age,
+    {{ nc_year_by_age('children.birth_date', school_year_start('run.as_at')) }} as nc_year_by_age,
     cases.caseworker_id,
     caseworker.caseworker_name,
     coalesce(cases.team, caseworker.team) as team,

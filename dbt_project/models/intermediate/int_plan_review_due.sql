@@ -1,4 +1,5 @@
--- One row per active plan: its last review, and the day by which the next must be concluded.
+-- One row per active plan: its last review, and the day by which the next must be concluded. For a plan transferred in,
+-- the day by which the family must be told of it.
 with reviews as (
     select
         plan_id,
@@ -16,7 +17,8 @@ select
     coalesce(reviews.reviews_held, 0) as reviews_held,
     greatest(plan.plan_start_date, reviews.last_review_decision_date) as cycle_start_date,
     {{ review_due('cycle_start_date', 'plan.transfer_in_date') }} as next_review_due_date,
-    greatest(run.as_at - next_review_due_date, 0)::integer as review_days_overdue
+    greatest(run.as_at - next_review_due_date, 0)::integer as review_days_overdue,
+    {{ transfer_notice_due('plan.transfer_in_date') }} as transfer_notice_due_date
 from {{ ref('fct_plan') }} as plan
 cross join {{ source('landing', 'run') }} as run
 -- left: a young plan has had no review

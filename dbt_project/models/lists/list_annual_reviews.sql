@@ -6,6 +6,7 @@ with plans as (
         review_due.reviews_held,
         review_due.cycle_start_date,
         review_due.next_review_due_date,
+        review_due.transfer_notice_due_date,
         plan.record_id,
         plan.source_file,
         plan.source_row,
@@ -81,6 +82,7 @@ to_come as (
         plans.next_review_due_date as review_due_date,
         case when plans.as_at > plans.next_review_due_date then 'meeting overdue' else 'to be held' end as cycle_status,
         greatest(plans.as_at - plans.next_review_due_date, 0) as days_overdue,
+        case when plans.reviews_held = 0 then plans.transfer_notice_due_date end as transfer_notice_due_date,
         plans.record_id,
         plans.source_file,
         plans.source_row
@@ -127,6 +129,7 @@ cycles as (
         review_due_date,
         cycle_status,
         days_overdue,
+        transfer_notice_due_date,
         record_id,
         source_file,
         source_row
@@ -186,6 +189,7 @@ select
     preparing.phase_transfer_deadline,
     preparing.phase_transfer_finalised_date,
     preparing.phase_transfer_days_overdue,
+    cycles.transfer_notice_due_date,
     coalesce(cycles.days_overdue, 0)::integer as days_overdue,
     cycles.record_id,
     cycles.source_file,

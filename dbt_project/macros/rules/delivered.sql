@@ -1,0 +1,12 @@
+-- Whether any file of an extract has been taken in by known_at. A list that lacks one says so.
+{% macro is_delivered(extract) -%}
+    exists(
+        select 1 from {{ source('landing', 'load_file') }}
+        where extract = '{{ extract }}' and status not in ('refused', 'withdrawn')
+    )
+{%- endmacro %}
+
+-- Name of the extract, if it has not been delivered.
+{% macro source_missing(extract) -%}
+    case when not {{ is_delivered(extract) }} then '{{ extract }}' end
+{%- endmacro %}
