@@ -34,6 +34,8 @@ FINDING_COLUMNS = {
 }
 """The columns of ``checks.finding`` with their types; times are UTC."""
 
+RULE_COLUMNS = ("rule_number", "rule_id", "rule_name", "severity", "owner", "organisation", "dataset", "remedy")
+
 ROW_TYPES = {
     "extract": "varchar",
     "table_name": "varchar",
@@ -81,7 +83,7 @@ def capture_findings(
             }
             for number, result in enumerate(results)
         ]
-        or [dict.fromkeys(("rule_number", "rule_id", "rule_name", "severity", "owner", "organisation", "dataset"))]
+        or [dict.fromkeys(RULE_COLUMNS)]
     )
     connection.register("finding_rule", rules)
     connection.register("finding_known", first_seen)
@@ -99,15 +101,16 @@ def _capture_rows(connection: duckdb.DuckDBPyConnection, number: int, result: Ru
     """Runs the rule's query once more, into ``finding_row``."""
     query = result.rule.query
     given = {row[0] for row in connection.execute(f"describe {query}").fetchall()}
-    extract, _, table = result.rule.dataset.partition("/")[2].partition("__")
+    whole = result.rule.dataset.partition("/")[2]
+    extract, _, table = whole.partition("__")
     is_of_an_extract = result.layer == "landing" and bool(table)
-    constants = {"extract": extract if is_of_an_extract else "", "table_name": table if is_of_an_extract else ""}
+    constants = {"extract": extract if is_of_an_extract else "", "table_name": table if is_of_an_extract else whole}
     values = ", ".join(
         f'cast("{name}" as {sql_type})' if name in given else "?" if name in constants else f"cast(null as {sql_type})"
         for name, sql_type in ROW_TYPES.items()
     )
     bound = [value for name, value in constants.items() if name not in given]
-    connection.execute(f"insert into finding_row select {number}, {values} from ({query}) as failing", bound)
+    connection.execute(f"insert into finding_row select {number}, {values} from ({query}\n) as failing", bound)
 
 
 def _write_findings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) -> None:
