@@ -6,6 +6,7 @@ The rule's own query is run again, so that it is stated once; nothing is fetched
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import duckdb
@@ -57,8 +58,11 @@ def capture_findings(
     first_seen: pa.Table,
     *,
     seen_at: datetime,
-) -> int:
-    """Writes ``checks.finding`` anew: one row a rule, record and item that failed. Gives their number.
+) -> list[RuleResult]:
+    """Writes ``checks.finding`` anew: one row a rule, record and item that failed.
+
+    Gives the results again; a rule that failed but whose rows cannot be had, because only reading them stops its
+    query, is ``crashed`` there.
 
     ``first_seen`` holds what is known from earlier runs: ``finding_key``, ``first_seen_at`` and ``state``. A key is
     lasting: the hash of rule, extract, table, record and item; where a row gives no record, of its file and row.
@@ -66,9 +70,14 @@ def capture_findings(
     connection.execute("create schema if not exists checks")
     columns = ", ".join(f'"{name}" {sql_type}' for name, sql_type in ROW_TYPES.items())
     connection.execute(f"create or replace temp table finding_row (rule_number integer, {columns})")
+    captured = list(results)
     for number, result in enumerate(results):
-        if result.outcome == "failed" and result.rule.query is not None:
+        if result.outcome != "failed" or result.rule.query is None:
+            continue
+        try:
             _capture_rows(connection, number, result)
+        except duckdb.Error:
+            captured[number] = replace(result, outcome="crashed", failed_rows=0)
     rules = pa.Table.from_pylist(
         [
             {
@@ -93,8 +102,7 @@ def capture_findings(
         connection.unregister("finding_rule")
         connection.unregister("finding_known")
         connection.execute("drop table finding_row")
-    (count,) = connection.execute("select count(*) from checks.finding").fetchone() or (0,)
-    return int(count)
+    return captured
 
 
 def _capture_rows(connection: duckdb.DuckDBPyConnection, number: int, result: RuleResult) -> None:

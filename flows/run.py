@@ -212,8 +212,10 @@ class Run:
         with self._timed("check"):
             first, last = contract_paths()
             with open_for_building(self.home.building, self.home.temporary) as connection:
-                self._results = verify_contracts(connection, first)
-                capture_findings(connection, self._results, self.store.first_seen(), seen_at=self.moment.known_at)
+                verified = verify_contracts(connection, first)
+                self._results = capture_findings(
+                    connection, verified, self.store.first_seen(), seen_at=self.moment.known_at
+                )
                 if self._is_keeping:
                     self._counts = self.store.sync_findings(self.run_id, connection, self._results)
             self._dbt.run("--select", "tag:after_checks")
