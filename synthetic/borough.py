@@ -36,6 +36,8 @@ from synthetic.social_care import make_children_in_need, reference_date, write_c
 from synthetic.stays import make_stays, placements
 
 FEWEST_CHILDREN, MOST_CHILDREN = 50, 250_000
+# Plans began in September 2014, and a borough has three years of history.
+FIRST_DAY, LAST_DAY = date(2017, 9, 1), date(2099, 12, 31)
 LIKE_883 = 45_000
 REFERRALS, CHILDREN_IN_NEED = 9_000, 1_500
 REFERRALS_A_PATIENT = 1.38
@@ -86,6 +88,10 @@ def make_borough(
         raise ConfigurationError(f"Give between {FEWEST_CHILDREN} and {MOST_CHILDREN:,} children, not {children:,}.")
     if faults not in ("default", "none"):
         raise ConfigurationError(f"Faults are 'default' or 'none', not {faults!r}.")
+    if seed < 0:
+        raise ConfigurationError(f"The seed is a whole number from 0, not {seed}.")
+    if not FIRST_DAY <= as_at <= LAST_DAY:
+        raise ConfigurationError(f"Give a day from {FIRST_DAY:%d/%m/%Y} to {LAST_DAY:%d/%m/%Y}, not {as_at:%d/%m/%Y}.")
     figures = figures_of(la_code, published)
     censuses = occasions(as_at)
     names = [f"extracts/school_census/{census.name}" for census in censuses]
