@@ -159,6 +159,16 @@ def test_a_first_configuration_is_commented_and_readable(home: SendHome) -> None
     assert "LA 883, 5 sources" in home.send("doctor").stdout
 
 
+def test_the_doctor_names_each_source_to_mend_and_goes_on(fresh_home: SendHome) -> None:
+    written = (fresh_home.folder / "send.yml").read_text()
+    (fresh_home.folder / "send.yml").write_text(written.replace("borough/extracts/gias", "borough/extracts/nowhere"))
+    done = fresh_home.send("doctor")
+    assert done.returncode == 2
+    (mend,) = [line for line in done.stdout.splitlines() if line.startswith("MEND")]
+    assert "source gias" in mend
+    assert "source therapy_waits" in done.stdout
+
+
 def test_the_demo_never_touches_a_councils_own_configuration(home: SendHome) -> None:
     home.send("init", "--la", "883")
     before = (home.folder / "send.yml").read_text()
