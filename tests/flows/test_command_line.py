@@ -41,6 +41,8 @@ def test_a_second_run_with_nothing_new_loads_nothing_and_leaves_what_stands(home
     again = home.answer("run")
     assert not again["is_anything_new"]
     assert sum(load["rows_read"] for load in again["loads"]) == 0
+    assert (again["findings_open"], again["rules"]) == (first["findings_open"], first["rules"])
+    assert first["findings_open"] > 0 and again["findings_new"] == 0
     assert [p["published_from"] for p in again["products"]] == [p["published_from"] for p in first["products"]]
 
 
