@@ -6,6 +6,7 @@ The rule's own query is run again, so that it is stated once; nothing is fetched
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import duckdb
@@ -34,6 +35,8 @@ FINDING_COLUMNS = {
 }
 """The columns of ``checks.finding`` with their types; times are UTC."""
 
+RULE_COLUMNS = ("rule_number", "rule_id", "rule_name", "severity", "owner", "organisation", "dataset", "remedy")
+
 ROW_TYPES = {
     "extract": "varchar",
     "table_name": "varchar",
@@ -55,8 +58,11 @@ def capture_findings(
     first_seen: pa.Table,
     *,
     seen_at: datetime,
-) -> int:
-    """Writes ``checks.finding`` anew: one row a rule, record and item that failed. Gives their number.
+) -> list[RuleResult]:
+    """Writes ``checks.finding`` anew: one row a rule, record and item that failed.
+
+    Gives the results again; a rule that failed but whose rows cannot be had, because only reading them stops its
+    query, is ``crashed`` there.
 
     ``first_seen`` holds what is known from earlier runs: ``finding_key``, ``first_seen_at`` and ``state``. A key is
     lasting: the hash of rule, extract, table, record and item; where a row gives no record, of its file and row.
@@ -64,9 +70,14 @@ def capture_findings(
     connection.execute("create schema if not exists checks")
     columns = ", ".join(f'"{name}" {sql_type}' for name, sql_type in ROW_TYPES.items())
     connection.execute(f"create or replace temp table finding_row (rule_number integer, {columns})")
+    captured = list(results)
     for number, result in enumerate(results):
-        if result.outcome == "failed" and result.rule.query is not None:
+        if result.outcome != "failed" or result.rule.query is None:
+            continue
+        try:
             _capture_rows(connection, number, result)
+        except duckdb.Error:
+            captured[number] = replace(result, outcome="crashed", failed_rows=0)
     rules = pa.Table.from_pylist(
         [
             {
@@ -81,7 +92,7 @@ def capture_findings(
             }
             for number, result in enumerate(results)
         ]
-        or [dict.fromkeys(("rule_number", "rule_id", "rule_name", "severity", "owner", "organisation", "dataset"))]
+        or [dict.fromkeys(RULE_COLUMNS)]
     )
     connection.register("finding_rule", rules)
     connection.register("finding_known", first_seen)
@@ -91,23 +102,23 @@ def capture_findings(
         connection.unregister("finding_rule")
         connection.unregister("finding_known")
         connection.execute("drop table finding_row")
-    (count,) = connection.execute("select count(*) from checks.finding").fetchone() or (0,)
-    return int(count)
+    return captured
 
 
 def _capture_rows(connection: duckdb.DuckDBPyConnection, number: int, result: RuleResult) -> None:
     """Runs the rule's query once more, into ``finding_row``."""
     query = result.rule.query
     given = {row[0] for row in connection.execute(f"describe {query}").fetchall()}
-    extract, _, table = result.rule.dataset.partition("/")[2].partition("__")
+    whole = result.rule.dataset.partition("/")[2]
+    extract, _, table = whole.partition("__")
     is_of_an_extract = result.layer == "landing" and bool(table)
-    constants = {"extract": extract if is_of_an_extract else "", "table_name": table if is_of_an_extract else ""}
+    constants = {"extract": extract if is_of_an_extract else "", "table_name": table if is_of_an_extract else whole}
     values = ", ".join(
         f'cast("{name}" as {sql_type})' if name in given else "?" if name in constants else f"cast(null as {sql_type})"
         for name, sql_type in ROW_TYPES.items()
     )
     bound = [value for name, value in constants.items() if name not in given]
-    connection.execute(f"insert into finding_row select {number}, {values} from ({query}) as failing", bound)
+    connection.execute(f"insert into finding_row select {number}, {values} from ({query}\n) as failing", bound)
 
 
 def _write_findings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) -> None:

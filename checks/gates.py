@@ -63,7 +63,7 @@ def read_gates(path: Path = GATES) -> tuple[Gate, ...]:
             )
             for product, gate in written.items()
         )
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{path.name} cannot be followed ({type(error).__name__}: {error}).") from None
     unknown = {severity for gate in gates for severity in gate.holds_on} - set(SEVERITIES)
     if unknown:

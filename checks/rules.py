@@ -82,12 +82,13 @@ def read_contract(path: Path) -> Contract:
         shared = written.get("check_attributes", {})
         rules = tuple(_rule(kind, body, dataset, shared) for entry in written["checks"] for kind, body in entry.items())
         contract = Contract(dataset, tuple(column["name"] for column in written["columns"]), rules)
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        stated = written["dataset"]
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise ContractUnreadable(
             f"The check contract {dataset}.yml cannot be followed ({type(error).__name__}: {error})."
         ) from None
-    if written["dataset"] != f"warehouse/{dataset}":
-        raise ContractUnreadable(f"The check contract {dataset}.yml says it is of {written['dataset']!r}.")
+    if stated != f"warehouse/{dataset}":
+        raise ContractUnreadable(f"The check contract {dataset}.yml says it is of {stated!r}.")
     if len({rule.rule_id for rule in rules}) < len(rules):
         raise ContractUnreadable(f"The check contract {dataset}.yml has two rules of one id.")
     return contract
@@ -98,10 +99,10 @@ def _rule(kind: str, body: dict[str, Any], dataset: str, shared: dict[str, Any])
         raise TypeError(f"{kind} is neither failed_rows nor schema")
     attributes = {**shared, **body["attributes"]}
     return Rule(
-        rule_id=body["qualifier"],
+        rule_id=str(body["qualifier"]),
         name=body["name"],
         dataset=dataset,
-        query=body["query"].strip() if kind == "failed_rows" else None,
+        query=body["query"].strip().removesuffix(";") if kind == "failed_rows" else None,
         **{
             key: str(attributes[key]) for key in ("severity", "owner", "organisation", "item", "basis", "why", "remedy")
         },

@@ -6,6 +6,7 @@ import glob
 import itertools
 import os
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from connectors.contract import ReaderKind, all_contracts, read_contract
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, SourceUnavailable
 
 SUFFIXES: dict[str, tuple[str, ...]] = {
     "csv": (".csv", ".tsv"),
@@ -248,6 +249,13 @@ class Configuration(BaseModel):
     def _is_pattern(self, extract: str) -> bool:
         return glob.has_magic(self.sources[extract].path or "") and not self._source_path(extract).exists()
 
+    def _matching(self, pattern: Path) -> Iterator[Path]:
+        """What matches a pattern of the configuration. No link within ``**`` is followed: one may lead in a circle."""
+        # The home's own name may hold characters of a pattern; only the setting is one, absolute or not.
+        base = Path(pattern.anchor) if pattern.is_absolute() else self.home
+        parts = pattern.relative_to(pattern.anchor).parts
+        return base.glob("/".join(part if part == "**" else re.sub(r"\*+", "*", part) for part in parts))
+
     def source_files(self, extract: str) -> list[Path]:
         """The files of an extract that comes as files, in a steady order; none for a database or an address.
 
@@ -259,15 +267,25 @@ class Configuration(BaseModel):
             return []
         path = self._source_path(extract)
         if self._is_pattern(extract):
-            # The home's own name may hold characters of a pattern; only the setting is one, absolute or not.
-            names = glob.iglob(source.path or "", root_dir=self.home, recursive=True)  # noqa: PTH207
-            found = [self.home / name for name in names]
+            found = list(self._matching(Path(source.path or "")))
         elif path.is_dir():
-            found = [p for p in path.rglob("*") if p.suffix.lower() in DATA_SUFFIXES]
+            found = [p for p in _below(path) if p.suffix.lower() in DATA_SUFFIXES]
         else:
             found = [path]
         root = self.source_root(extract)
-        return sorted(p for p in found if p.is_file() and not _is_passed_over(p.relative_to(root)))
+        return sorted(p for p in set(found) if p.is_file() and not _is_passed_over(p.relative_to(root)))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything in a folder and its subfolders. Raises ``SourceUnavailable`` for one that cannot be listed."""
+
+    def stop(error: OSError) -> None:
+        raise SourceUnavailable(
+            f"The folder {error.filename} cannot be listed ({error.strerror}). Check who may read it."
+        ) from None
+
+    for inside, folders, files in os.walk(folder, onerror=stop):
+        yield from (Path(inside) / name for name in (*folders, *files))
 
 
 def _is_passed_over(path: Path) -> bool:

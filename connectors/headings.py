@@ -133,7 +133,7 @@ def find_header(
             f"Ask for the extract with {pronoun}, or say in send.yml under columns how yours is headed.",
             table=best.table,
             missing=best.lacking,
-            extra=best.extra,
+            extra=best.extra if _is_of_headings(best) else (),
         )
     equals = [match.table for match in matches if match.strength == best.strength]
     if len(equals) > 1:
@@ -156,6 +156,11 @@ def _pass_over(contract: ExtractContract, rows: Sequence[Sequence[str]]) -> None
         for name, telling in contract.passed_over.items():
             if headings.issuperset(normalised_heading(heading) for heading in telling):
                 raise FilePassedOver(f"It is {name} of {contract.extract}, of which nothing is read.")
+
+
+def _is_of_headings(match: HeaderMatch) -> bool:
+    """Whether a row that is no complete header holds headings at all. A person's record must not be told as such."""
+    return len(match.positions) > 1 and not any(re.search(r"\d{4}|\d[/.-]\d", cell) for cell in match.cells)
 
 
 def _only(contract: ExtractContract, source: SourceConfiguration, name: str) -> str | None:

@@ -12,7 +12,7 @@ import duckdb
 from connectors.configuration import Configuration
 from connectors.contract import ExtractContract, Table, all_contracts
 from connectors.errors import LandingDamaged
-from connectors.manifest import FileEntry, Manifest, in_utc, known_manifests, next_load_sequence
+from connectors.manifest import Content, FileEntry, Manifest, in_utc, known_manifests, next_load_sequence
 from connectors.typing_rules import ISSUES_TYPE, identifier, literal, record_id_sql
 
 __all__ = ["known_manifests", "next_load_sequence", "register_landing"]
@@ -107,13 +107,13 @@ def register_landing(connection: duckdb.DuckDBPyConnection, configuration: Confi
 
 def deliveries_of(manifests: Iterable[Manifest], table: str) -> list[_Delivery]:
     """The table's deliveries; where content was read anew at its place, the newer reading counts."""
-    found: dict[tuple[int, str], _Delivery] = {}
+    found: dict[tuple[int, Content], _Delivery] = {}
     last_of_file: dict[str, int] = {}
     for manifest in manifests:
         for entry in manifest.files:
             if entry.table != table or entry.parquet is None or entry.status in ("refused", "withdrawn"):
                 continue
-            key = (entry.delivery, entry.sha256)
+            key = (entry.delivery, entry.content)
             landed_at = found[key].landed_at if key in found else in_utc(manifest.landed_at)
             found[key] = _Delivery(entry, manifest.contract_version, landed_at, True)
             last_of_file[entry.file] = max(entry.delivery, last_of_file.get(entry.file, 0))

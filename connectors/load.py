@@ -22,6 +22,7 @@ from connectors.errors import ConfigurationError, FileRefused, SourceUnavailable
 from connectors.increments import TableByWatermark
 from connectors.manifest import (
     DELIVERIES_PER_LOAD,
+    Content,
     DeliveredBefore,
     FileEntry,
     FileStatus,
@@ -81,6 +82,10 @@ class _Content:
     @property
     def table(self) -> str:
         return self.reading.table or ""
+
+    @property
+    def content(self) -> Content:
+        return self.sha256, self.reading.sheet
 
 
 def load_extract(
@@ -182,11 +187,23 @@ class _Load:
         for path in self.configuration.source_files(self.contract.extract):
             name = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "replace")
             try:
+                if self._leads_out(path, root):
+                    refusals.append(
+                        _refused(name, "It is a link that leads out of its folder. Put the file itself there.")
+                    )
+                    continue
                 state = _state_of(path)
                 found.append(_File(path, name, *_sha256_of(path), state))
             except OSError as error:
                 refusals.append(_refused(name, f"It cannot be opened ({error.strerror}). Check who may read it."))
         return sorted(found, key=lambda file: _delivery_order(file.name)), refusals
+
+    def _leads_out(self, path: Path, root: Path) -> bool:
+        """Whether a file found in the source's folder really lies elsewhere. One that send.yml names may be a link."""
+        if path == self.home / (self.source.path or ""):
+            return False
+        real = path.resolve()
+        return not (real.is_relative_to(root.resolve()) or real.is_relative_to(self.home.resolve()))
 
     def _read(self, unread: dict[str, list[_File]]) -> Iterator[_Content]:
         """Reads each content once, by its hash, and gives what it holds for every file that holds it."""
@@ -202,7 +219,7 @@ class _Load:
                 readings = [TableReading("", None, refusal="It changed while it was being read. Run again.")]
             for file, reading in itertools.product(files, readings):
                 named = replace(reading, file=f"{file.name}#{reading.sheet}" if reading.sheet else file.name)
-                entry = self.before.landed.get((reading.table or "", sha256))
+                entry = self.before.landed.get((reading.table or "", (sha256, reading.sheet)))
                 yield _Content(named, file.name, sha256, file.size, entry)
 
     def _is_to_be_reread(self, known: Sequence[FileEntry]) -> bool:
@@ -210,7 +227,7 @@ class _Load:
         if all(entry.reading == self.reading_version for entry in known):
             return False
         return self.contract.history != "whole" or any(
-            entry.sha256 in self.before.standing(entry.table or "") for entry in known
+            entry.content in self.before.standing(entry.table or "") for entry in known
         )
 
     def _was_refused(self, file: _File) -> bool:
@@ -248,7 +265,7 @@ class _Load:
                     refusals.append(_Content(TableReading.refused(name, error), name, "", 0, None))
                     continue
                 sha256, size = hashed.digest()
-                entry = self.before.landed.get((table_name, sha256))
+                entry = self.before.landed.get((table_name, (sha256, None)))
                 contents.append(_Content(reading, name, sha256, size, entry))
         if not contents and not refusals:
             raise SourceUnavailable(
@@ -275,21 +292,31 @@ class _Load:
             self.known_at,
             self.reading_version,
         ).read(self.manifests)
-        entry = increment.entry or self.before.landed.get((table, increment.sha256))
+        entry = increment.entry or self.before.landed.get((table, (increment.sha256, None)))
         return _Content(increment.reading, name, increment.sha256, increment.size, entry)
 
     def _refuse_emptying(self, contents: list[_Content]) -> tuple[list[_Content], list[_Content]]:
         """Refuses new content without a row for a table that holds many; only where a delivery replaces the last."""
         if self.contract.history != "whole":
             return contents, []
+        rows: dict[tuple[str, str | None], int] = {}
+        for content in contents:
+            delivery = content.table, date_in_name(content.source)
+            rows[delivery] = rows.get(delivery, 0) + content.reading.rows_of_delivery
         kept, refused = [], []
         for content in contents:
-            standing = sum(entry.rows_of_delivery for entry in self.before.standing(content.table).values())
-            is_new = content.entry is None
-            if is_new and content.reading.rows_of_delivery == 0 and standing >= ROWS_WORTH_KEEPING:
+            standing = self.before.standing(content.table).values()
+            # One part of a delivery may be empty while another is full, unless it held rows the last time.
+            is_part = not self.contract.whole_file and rows[content.table, date_in_name(content.source)] > 0
+            counted = [entry for entry in standing if not is_part or entry.file == content.reading.file]
+            lost = sum(entry.rows_of_delivery for entry in counted)
+            is_there = any(
+                (entry.file, entry.content) == (content.reading.file, content.content) for entry in standing
+            ) or self.before.is_lying(content.source, content.sha256)
+            if not is_there and content.reading.rows_of_delivery == 0 and lost >= ROWS_WORTH_KEEPING:
                 error = FileRefused(
-                    f"None of its {content.reading.rows_read:,} rows can be read, and it would empty {content.table}, "
-                    f"which holds {standing:,}. What was delivered before stands. Ask for the extract again.",
+                    f"None of its {content.reading.rows_read:,} rows can be read, and it would empty {content.table} "
+                    f"of {lost:,} rows that stand there. What was delivered before stands. Ask for the extract again.",
                     table=content.table,
                 )
                 reading = TableReading.refused(content.reading.file, error, content.reading.sheet)
@@ -335,7 +362,7 @@ class _Load:
         ``is_overtaken`` says that content of an earlier date became new in this load. Gives whether this did.
         """
         standing = self.before.standing(table)
-        is_standing = {content.sha256 for content in batch} == set(standing)
+        is_standing = {content.content for content in batch} == set(standing)
         is_lying = all(content.entry and self.before.is_lying(content.source, content.sha256) for content in batch)
         if (is_standing or is_lying) and not is_overtaken:
             for content in batch:
@@ -366,7 +393,7 @@ class _Load:
     def _enter(self, content: _Content, delivery: int) -> None:
         """Notes one content at its delivery, moving Parquet that was read now into the landing."""
         reading, entry = content.reading, content.entry
-        already = [e for e in self.entries if e.table == content.table and e.sha256 == content.sha256]
+        already = [e for e in self.entries if e.table == content.table and e.content == content.content]
         if already:
             self.entries.append(already[0].model_copy(update={"file": reading.file, "status": "unchanged"}))
             return
@@ -383,7 +410,9 @@ class _Load:
                 update["watermark"] = reading.chained.watermark
             self.entries.append(entry.model_copy(update=update))
             return
-        name = f"{content.sha256[:16]}-{self.reading_version[:8]}.parquet"
+        # Sheets of one workbook share its hash, and two of them may hold the same table.
+        sheet = f"-{hashlib.sha256(reading.sheet.encode()).hexdigest()[:8]}" if reading.sheet else ""
+        name = f"{content.sha256[:16]}{sheet}-{self.reading_version[:8]}.parquet"
         parquet = self._move(reading.parquet, self.landing / self.contract.extract / content.table / name)
         quarantine = self._move(
             reading.quarantine, self.home / "quarantine" / self.contract.extract / content.table / name

@@ -22,6 +22,8 @@ LoadStatus = Literal["landed", "partly_refused", "refused"]
 LOAD_ID = re.compile(r"(\d{6,})-([a-z][a-z0-9_]*)")
 DELIVERIES_PER_LOAD = 1_000_000
 
+Content = tuple[str, str | None]
+
 
 class Watermark(BaseModel):
     """How far a database table has been read: the highest value of ``of`` that was there.
@@ -81,6 +83,11 @@ class FileEntry(BaseModel):
     def rows_of_delivery(self) -> int:
         """How many rows stood with this delivery: for an increment, those of its chain."""
         return self.rows_loaded if self.rows_standing is None else self.rows_standing
+
+    @property
+    def content(self) -> Content:
+        """What tells this content from any other of its table: sheets of one workbook share a hash."""
+        return self.sha256, self.sheet
 
     @property
     def source(self) -> str:
@@ -182,12 +189,12 @@ class DeliveredBefore:
 
     def __init__(self, manifests: Iterable[Manifest]) -> None:
         self.content_of: dict[str, str] = {}
-        self.landed: dict[tuple[str, str], FileEntry] = {}
+        self.landed: dict[tuple[str, Content], FileEntry] = {}
         self.refused: dict[str, FileEntry] = {}
         self.passed_over: set[tuple[str, str]] = set()
         self.newest: dict[str, int] = {}
-        self._tables_of: dict[str, list[str]] = {}
-        self._standing: dict[str, dict[str, FileEntry]] = {}
+        self._held_by: dict[str, list[tuple[str, Content]]] = {}
+        self._standing: dict[str, dict[Content, FileEntry]] = {}
         for manifest in manifests:
             for entry in manifest.files:
                 self._note(entry)
@@ -201,24 +208,25 @@ class DeliveredBefore:
         if entry.status in ("refused", "withdrawn") or entry.table is None:
             return
         self.content_of[entry.source] = entry.sha256
-        before = self.landed.get((entry.table, entry.sha256))
+        key = entry.table, entry.content
+        before = self.landed.get(key)
         if before is None:
-            self._tables_of.setdefault(entry.sha256, []).append(entry.table)
+            self._held_by.setdefault(entry.sha256, []).append(key)
         if before is None or entry.delivery >= before.delivery:
-            self.landed[entry.table, entry.sha256] = entry
+            self.landed[key] = entry
         newest = self.newest.get(entry.table, -1)
         if entry.delivery > newest:
             self.newest[entry.table] = entry.delivery
             self._standing[entry.table] = {}
         if entry.delivery >= newest:
-            self._standing[entry.table][entry.sha256] = entry
+            self._standing[entry.table][entry.content] = entry
 
     def entries_of(self, sha256: str) -> list[FileEntry]:
-        """The latest entry of this content for each table it landed in."""
-        return [self.landed[table, sha256] for table in self._tables_of.get(sha256, [])]
+        """The latest entries of a file with this hash: one for each table, and sheet, it landed in."""
+        return [self.landed[key] for key in self._held_by.get(sha256, [])]
 
-    def standing(self, table: str) -> dict[str, FileEntry]:
-        """The content of the table's newest delivery, by hash."""
+    def standing(self, table: str) -> dict[Content, FileEntry]:
+        """The content of the table's newest delivery."""
         return self._standing.get(table, {})
 
     def is_lying(self, source: str, sha256: str) -> bool:

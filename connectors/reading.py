@@ -28,7 +28,7 @@ from connectors.errors import FilePassedOver, FileRefused, SendError
 from connectors.manifest import Watermark
 from connectors.readers import Delivered
 from connectors.readers.csv import read_csv
-from connectors.readers.excel import read_sheet, sheet_names
+from connectors.readers.excel import open_workbook, read_sheet, sheet_names
 from connectors.readers.xml import read_xml
 from connectors.typing_rules import TypingTable, open_typing
 
@@ -142,16 +142,18 @@ def type_delivery(
         )
         for shape in delivered.shapes
     }
+    table = ""
     try:
         for table, batch in delivered.batches:
             tables[table].add(batch)
         for shape in delivered.shapes:
+            table = shape.table
             parquet, quarantine = place.next_pair()
-            counts = tables[shape.table].finish(load_id=load_id, file=file, parquet=parquet, quarantine=quarantine)
+            counts = tables[table].finish(load_id=load_id, file=file, parquet=parquet, quarantine=quarantine)
             readings.append(
                 TableReading(
                     file=file,
-                    table=shape.table,
+                    table=table,
                     sheet=sheet,
                     rows_read=counts.rows_read,
                     rows_loaded=counts.rows_loaded,
@@ -162,6 +164,12 @@ def type_delivery(
                     extra=shape.extra,
                 )
             )
+    except duckdb.OutOfMemoryException:
+        raise FileRefused(
+            "Its rows hold more text than the memory set aside for them, far more than rows of a case system do. "
+            "Ask for the extract without its long texts, or in parts.",
+            table=table,
+        ) from None
     finally:
         for typing_table in tables.values():
             typing_table.discard()
@@ -188,16 +196,17 @@ def read_file(job: ReadingJob, connection: duckdb.DuckDBPyConnection) -> list[Ta
             return typed(read_xml(path, contract), job.name, folder)
         if source.kind == "csv":
             return typed(read_csv(path, job.name, contract, source), job.name, folder)
-        sheets = sheet_names(path, contract, source, job.name)
+        workbook = open_workbook(path)
+        sheets = sheet_names(workbook, contract, source, job.name)
     except FileRefused as error:
         return [TableReading.refused(job.name, error)]
-    except (FileNotFoundError, PermissionError) as error:
-        return [TableReading(job.name, None, refusal=f"It cannot be opened ({error.strerror}). Check who may read it.")]
+    except OSError as error:
+        return [TableReading(job.name, None, refusal=f"It cannot be read ({error.strerror}). Check who may read it.")]
     readings = []
     for number, sheet in enumerate(sheets):
         file = f"{job.name}#{sheet}"
         try:
-            delivered = read_sheet(path, job.name, sheet, contract, source)
+            delivered = read_sheet(workbook, job.name, sheet, contract, source)
             readings += typed(delivered, file, folder / str(number), sheet)
         except FileRefused as error:
             readings.append(TableReading.refused(file, error, sheet))
@@ -220,9 +229,7 @@ def _check_suffix(path: Path, source: SourceConfiguration) -> None:
 def read_files(jobs: Sequence[ReadingJob]) -> list[list[TableReading]]:
     """Reads every file, giving the readings in the jobs' order; large XML goes to worker processes."""
     large = [
-        index
-        for index, job in enumerate(jobs)
-        if job.source["kind"] == "xml" and Path(job.path).stat().st_size >= WORTH_A_WORKER_BYTES
+        index for index, job in enumerate(jobs) if job.source["kind"] == "xml" and _size_of(job) >= WORTH_A_WORKER_BYTES
     ]
     readings: dict[int, list[TableReading]] = {}
     here = [index for index in range(len(jobs)) if index not in large]
@@ -234,6 +241,14 @@ def read_files(jobs: Sequence[ReadingJob]) -> list[list[TableReading]]:
     return [readings[index] for index in range(len(jobs))]
 
 
+def _size_of(job: ReadingJob) -> int:
+    """The file's size; nought where it has gone since it was found, which the reader then says."""
+    try:
+        return Path(job.path).stat().st_size
+    except OSError:
+        return 0
+
+
 class _Workers:
     """At most ``WORKERS`` processes, fed one job at a time by a thread each.
 
@@ -242,7 +257,7 @@ class _Workers:
 
     def __init__(self, jobs: Sequence[tuple[int, ReadingJob]]) -> None:
         self._jobs: SimpleQueue[tuple[int, ReadingJob]] = SimpleQueue()
-        for job in sorted(jobs, key=lambda job: Path(job[1].path).stat().st_size, reverse=True):
+        for job in sorted(jobs, key=lambda job: _size_of(job[1]), reverse=True):
             self._jobs.put(job)
         self._results: dict[int, list[TableReading]] = {}
         self._failures: list[SendError] = []

@@ -18,6 +18,8 @@ from connectors.readers import TableShape
 
 RULES = Path(__file__).with_suffix(".sql")
 MEMORY_LIMIT = "250MB"
+GROUP_BYTES = 2**26
+FEWEST_ROWS_IN_A_GROUP, MOST_ROWS_IN_A_GROUP = 2_048, 122_880
 
 READ_BY: dict[ColumnType, str] = {
     "text": "",
@@ -82,6 +84,7 @@ class TypingTable:
         self._typed = identifier(f"typed {shape.table}")
         self._typing = self._typing_sql()
         self._is_begun = False
+        self._bytes_a_row = 0
 
     def add(self, *batches: pa.RecordBatch) -> None:
         """Types rows."""
@@ -90,6 +93,8 @@ class TypingTable:
         self._connection.execute(f"{statement} {self._typing}")
         self._connection.unregister("batch")
         self._is_begun = True
+        for batch in batches:
+            self._bytes_a_row = max(self._bytes_a_row, batch.nbytes // max(1, batch.num_rows))
 
     def discard(self) -> None:
         """Lets go of the rows; ``finish`` comes before, unless the delivery is refused."""
@@ -128,7 +133,7 @@ class TypingTable:
             f"""select {constants}, coalesce(_reason, {self._faults("reason")}) as reason,
             nullif(_fault, '') as "column", coalesce(_problem, {self._faults("problem")}) as problem,
             {self._readable_record_id()} as record_id,
-            coalesce(_raw, {self._raw_as_json()}) as raw from {self._typed} where _fault is not null""",
+            _raw as raw from {self._typed} where _fault is not null""",
             quarantine,
         )
         read = self._count(f"select count(*) from {self._typed}")
@@ -136,7 +141,10 @@ class TypingTable:
         return TypedCounts(read, loaded, quarantined)
 
     def _copy(self, query: str, path: Path) -> int:
-        return self._count(f"copy ({query}) to {literal(str(path))} (format parquet, compression zstd)")
+        # A group of rows is held in memory until it is written: the longer their texts, the fewer may be in one.
+        group = min(MOST_ROWS_IN_A_GROUP, max(FEWEST_ROWS_IN_A_GROUP, GROUP_BYTES // max(1, self._bytes_a_row)))
+        options = f"format parquet, compression zstd, row_group_size {group}"
+        return self._count(f"copy ({query}) to {literal(str(path))} ({options})")
 
     def _count(self, statement: str) -> int:
         """The one number a statement gives; fetched whole, for the connection takes no batch before it is."""
@@ -154,10 +162,17 @@ class TypingTable:
         kept = "".join(f", {identifier(f'text {name}')}" for name, column in columns.items() if READ_BY[column.type])
         faults = " ".join(f"when {_is_unfit(name, columns[name])} then {literal(name)}" for name in self._table.needed)
         marks = "_row, _reason, _problem, _raw"
+        raws = {heading: identifier(f"raw {name}") for name, heading in self._shape.headings.items()}
+        delivered = "".join(f", {identifier(name)} as {identifier(f'raw {name}')}" for name in self._shape.headings)
+        carried = "".join(f", {raw}" for raw in raws.values())
+        pairs = ", ".join(f"{literal(heading)}, {raw}" for heading, raw in raws.items())
         return f"""
-            with texts as (select {marks}, {texts} from batch),
-            typed as (select {marks}, {values}{kept} from texts)
-            select *, case when _problem is not null then '' {faults} end as _fault from typed
+            with texts as (select {marks}, {texts}{delivered} from batch),
+            typed as (select {marks}, {values}{kept}{carried} from texts),
+            judged as (select *, case when _problem is not null then '' {faults} end as _fault from typed)
+            select * exclude ({carried.removeprefix(", ")}) replace (
+                case when _fault is not null then coalesce(_raw, cast(json_object({pairs}) as varchar)) end as _raw
+            ) from judged
             """
 
     def _faults(self, wanted: str) -> str:
@@ -184,13 +199,6 @@ class TypingTable:
         )
         record_id = record_id_sql(self._table)
         return f"case when {fit} then {record_id} end" if fit else record_id
-
-    def _raw_as_json(self) -> str:
-        pairs = []
-        for name, heading in self._shape.headings.items():
-            is_read = READ_BY[self._table.columns[name].type]
-            pairs.append(f"{literal(heading)}, {identifier(f'text {name}') if is_read else identifier(name)}")
-        return f"cast(json_object({', '.join(pairs)}) as varchar)"
 
     def _issues(self) -> str:
         """SQL for the list of what was not as it should be in a row that stands all the same."""

@@ -17,7 +17,7 @@ end;
 create or replace temp macro read_any_date(value) as case
     when regexp_full_match(value, '\d{4}-\d{1,2}-\d{1,2}')
         then try_cast(value as date)
-    when regexp_full_match(value, '\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?')
+    when regexp_full_match(value, '\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?')
         then try_cast(regexp_extract(value, '^[\d-]+') as date)
     when regexp_full_match(value, '\d{1,2}[/.-]\d{1,2}[/.-]\d{4}( \d{1,2}:\d{2}(:\d{2})?)?')
         then cast(try_strptime(regexp_replace(split_part(value, ' ', 1), '[.-]', '/', 'g'), '%d/%m/%Y') as date)
@@ -41,7 +41,7 @@ create or replace temp macro read_datetime(value) as case
     when read_date(value) is null or not contains(value, ':')
         then cast(read_date(value) as timestamp)
     when regexp_full_match(value, '\d{4}-.*')
-        then try_cast(regexp_replace(value, '(Z|[+-]\d{2}:?\d{2})$', '') as timestamp)
+        then try_cast(regexp_replace(value, '(Z|[+-]\d{2}(:?\d{2})?)$', '') as timestamp)
     else try_strptime(regexp_replace(value, '[.-]', '/', 'g'), ['%d/%m/%Y %H:%M:%S', '%d/%m/%Y %H:%M'])
 end;
 

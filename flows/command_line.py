@@ -204,12 +204,13 @@ def status(json_output: Json = False) -> None:
 @app.command()
 def lists(
     name: Annotated[str | None, typer.Argument(help="Which list, for example children-with-plans.")] = None,
-    out: Annotated[Path | None, typer.Option("--csv", help="Write the list to this CSV file.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the list to this CSV file.")] = None,
+    workbook: Annotated[Path | None, typer.Option("--xlsx", help="Write the list to this Excel workbook.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows to show.")] = 20,
     json_output: Json = False,
 ) -> None:
     """Show the published lists, or one of them."""
-    from flows.reading import list_names, list_rows, write_list_csv
+    from flows.reading import list_names, list_rows, write_list_csv, write_list_workbook
 
     home = Home.from_environment()
     if name is None:
@@ -219,11 +220,13 @@ def lists(
         else:
             _print_rows("Published lists", ["list", "rows"], list(available))
         return
-    if out is not None:
-        count = write_list_csv(home, name, out)
-        _output().print(
-            f"{count:,} rows of {name} are in {out}. It holds personal data: keep it where such data may be."
-        )
+    if csv_file is not None or workbook is not None:
+        for out, write in ((csv_file, write_list_csv), (workbook, write_list_workbook)):
+            if out is not None:
+                count = write(home, name, out)
+                _output().print(
+                    f"{count:,} rows of {name} are in {out}. Personal data: keep it where such data may be."
+                )
         return
     headings, rows = list_rows(home, name, limit)
     if json_output:

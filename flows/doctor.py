@@ -80,9 +80,20 @@ def _sources(configuration: Configuration) -> Iterator[Examined]:
         elif source.kind == "database":
             yield _database(what, contract, source)
         else:
-            files = configuration.source_files(contract.extract)
-            found = f"{len(files)} files" if files else f"no file found at {source.path}"
-            yield Examined(what, found, bool(files))
+            yield _files(what, contract, configuration)
+
+
+def _files(what: str, contract: ExtractContract, configuration: Configuration) -> Examined:
+    """Whether there is a file to read. An address is not asked before the run."""
+    if configuration.sources[contract.extract].is_remote:
+        return Examined(what, "an address; its files are fetched by the run", True)
+    try:
+        files = configuration.source_files(contract.extract)
+    except SendError as error:
+        return Examined(what, str(error), False)
+    if not files:
+        return Examined(what, f"no file found at {configuration.sources[contract.extract].path}", False)
+    return Examined(what, f"{len(files)} files", True)
 
 
 def _database(what: str, contract: ExtractContract, source: SourceConfiguration) -> Examined:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import xlsxwriter
 
 from checks.gates import read_gates
 from connectors.errors import SendError
@@ -19,11 +21,20 @@ from operations.store import OperationsStore
 from warehouse.home import Home
 from warehouse.publication import product_file, standing_publication
 
+EXCEL_ROWS, EXCEL_CELL, EXCEL_SHEET_NAME = 1_048_576, 32_767, 31
 FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class NothingPublished(SendError):
     """What was asked for is not published."""
+
+
+class CannotWrite(SendError):
+    """A file that was asked for cannot be written."""
+
+
+class ListTooLong(SendError):
+    """A list has more rows than the form it is wanted in can hold."""
 
 
 @dataclass(frozen=True)
@@ -156,9 +167,19 @@ def _safe_cell(value: Any) -> Any:
     return _plain(value)
 
 
+def _private(out: Path) -> Path:
+    """The file to write to, made readable by its owner alone: it will hold children's names."""
+    try:
+        out.touch(mode=0o600)
+        out.chmod(0o600)
+    except OSError as error:
+        raise CannotWrite(f"{out} cannot be written: {error.strerror}. Name another file.") from None
+    return out
+
+
 def write_list_csv(home: Home, name: str, out: Path) -> int:
     """Writes a published list as CSV (UTF-8 with BOM, as Excel reads it); gives the number of rows."""
-    with _published(home) as connection, out.open("w", encoding="utf-8-sig", newline="") as handle:
+    with _published(home) as connection, _private(out).open("w", encoding="utf-8-sig", newline="") as handle:
         answer = connection.execute(f"from {_place_of(connection, name)}")
         writer = csv.writer(handle)
         writer.writerow([column[0] for column in answer.description or []])
@@ -167,6 +188,52 @@ def write_list_csv(home: Home, name: str, out: Path) -> int:
             writer.writerows([_safe_cell(value) for value in row] for row in rows)
             count += len(rows)
     return count
+
+
+def write_list_workbook(home: Home, name: str, out: Path) -> int:
+    """Writes a published list as an Excel workbook; gives the number of rows.
+
+    Every text is written as text: none becomes a formula, a link or a number. Raises ``ListTooLong`` past Excel's rows.
+    """
+    with _published(home) as connection:
+        answer = connection.execute(f"from {_place_of(connection, name)}")
+        headings = [column[0] for column in answer.description or []]
+        settings = {
+            "constant_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+            "default_date_format": "dd/mm/yyyy",
+        }
+        with xlsxwriter.Workbook(str(_private(out)), settings) as book:
+            sheet = book.add_worksheet(name[:EXCEL_SHEET_NAME])
+            sheet.freeze_panes(1, 0)
+            for position, heading in enumerate(headings):
+                sheet.set_column(position, position, max(12, len(heading) + 2))
+                sheet.write_string(0, position, heading, book.add_format({"bold": True}))
+            count = 0
+            while rows := answer.fetchmany(10_000):
+                for row in rows:
+                    count += 1
+                    if count >= EXCEL_ROWS:
+                        raise ListTooLong(f"{name} has more rows than Excel can hold. Write it as CSV: --csv FILE")
+                    for position, value in enumerate(row):
+                        _write_cell(sheet, count, position, value)
+            sheet.autofilter(0, 0, count, len(headings) - 1)
+    return count
+
+
+def _write_cell(sheet: Any, row: int, position: int, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool):
+        sheet.write_string(row, position, "yes" if value else "no")
+    elif isinstance(value, datetime | date):
+        sheet.write_datetime(row, position, value)
+    elif isinstance(value, int | float | Decimal):
+        sheet.write_number(row, position, value)
+    else:
+        sheet.write_string(row, position, str(value)[:EXCEL_CELL])
 
 
 def finding_rows(

@@ -189,16 +189,28 @@ class Run:
     @property
     def is_anything_new(self) -> bool:
         """Whether a build would differ from what stands: after ``note_loads``, before ``build``."""
-        try:
-            built = json.loads(self._built.read_text())
-        except (OSError, ValueError):
-            return True
         stands = {line.status for line in product_lines(self.home, self.store.held_products())}
-        return built["inputs"] != self._inputs or not self.home.warehouse.exists() or "not published" in stands
+        return (
+            self._built_before.get("inputs") != self._inputs
+            or not self.home.warehouse.exists()
+            or "not published" in stands
+        )
 
     @property
     def _built(self) -> Path:
         return self.home.warehouse.parent / "built.json"
+
+    @property
+    def _built_before(self) -> dict[str, str]:
+        """What the warehouse that stands was built from, and by which run; empty where that is not known."""
+        try:
+            return {**json.loads(self._built.read_text())}
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    @property
+    def _standing_run(self) -> str:
+        return self._built_before.get("run_id", "")
 
     def build(self) -> None:
         """Builds staging to lists in the private file, with dbt."""
@@ -212,8 +224,10 @@ class Run:
         with self._timed("check"):
             first, last = contract_paths()
             with open_for_building(self.home.building, self.home.temporary) as connection:
-                self._results = verify_contracts(connection, first)
-                capture_findings(connection, self._results, self.store.first_seen(), seen_at=self.moment.known_at)
+                verified = verify_contracts(connection, first)
+                self._results = capture_findings(
+                    connection, verified, self.store.first_seen(), seen_at=self.moment.known_at
+                )
                 if self._is_keeping:
                     self._counts = self.store.sync_findings(self.run_id, connection, self._results)
             self._dbt.run("--select", "tag:after_checks")
@@ -238,10 +252,11 @@ class Run:
 
     def summary(self) -> RunSummary:
         """What this run did; where nothing was new, what stands."""
+        results = self.store.results(self.run_id if self._results else self._standing_run)
         rules = [
-            RuleLine(result.rule_id, result.dataset, result.name, result.severity, result.owner, result.failed_rows)
-            for result in self._results
-            if result.outcome == "failed"
+            RuleLine(r["rule_id"], r["dataset"], r["name"], r["severity"], r["owner"], r["failed_rows"])
+            for r in results
+            if r["outcome"] == "failed"
         ]
         return RunSummary(
             run_id=self.run_id,
@@ -250,10 +265,10 @@ class Run:
             is_anything_new=bool(self._results),
             loads=tuple(self._loads),
             rules=tuple(sorted(rules, key=lambda rule: (rule.severity, -rule.findings, rule.rule_id, rule.dataset))),
-            rules_not_run=tuple(r.rule_id for r in self._results if r.outcome in ("crashed", "skipped")),
+            rules_not_run=tuple(r["rule_id"] for r in results if r["outcome"] in ("crashed", "skipped")),
             findings_new=self._counts.new,
             findings_fixed=self._counts.fixed,
-            findings_open=self._counts.open,
+            findings_open=sum(self.store.open_findings_by_owner().values()),
             products=product_lines(self.home, self.store.held_products()),
             stages=dict(self._seconds),
         )

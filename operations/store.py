@@ -206,7 +206,10 @@ class OperationsStore:
                 .where(RunRecord.outcome == "running", RunRecord.run_id != run_id)
                 .values(outcome="interrupted")
             )
-            connection.execute(delete(RunRecord).where(RunRecord.run_id == run_id, RunRecord.outcome == "running"))
+            begun_before = (RunRecord.run_id == run_id, RunRecord.outcome == "running")
+            for kept in (CheckResultRecord, PublicationRecord):
+                connection.execute(delete(kept).where(kept.run_id.in_(select(RunRecord.run_id).where(*begun_before))))
+            connection.execute(delete(RunRecord).where(*begun_before))
             connection.execute(
                 insert(RunRecord).values(
                     run_id=run_id, as_at=as_at, known_at=known_at, started_at=_now(), outcome="running", seconds={}

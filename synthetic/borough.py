@@ -43,6 +43,8 @@ from synthetic.truth import write_records
 
 FEWEST_CHILDREN, MOST_CHILDREN = 50, 2_000_000
 MOST_DIRT = 0.2
+# Plans began in September 2014, and a borough has three years of history.
+FIRST_DAY, LAST_DAY = date(2017, 9, 1), date(2099, 12, 31)
 LIKE_883 = 45_000
 REFERRALS, CHILDREN_IN_NEED = 9_000, 1_500
 REFERRALS_A_PATIENT = 1.38
@@ -99,6 +101,10 @@ def make_borough(
         raise ConfigurationError(f"Faults are 'default' or 'none', not {faults!r}.")
     if not 0 <= dirt <= MOST_DIRT:
         raise ConfigurationError(f"Dirt is a share from 0 to {MOST_DIRT}, not {dirt}.")
+    if seed < 0:
+        raise ConfigurationError(f"The seed is a whole number from 0, not {seed}.")
+    if not FIRST_DAY <= as_at <= LAST_DAY:
+        raise ConfigurationError(f"Give a day from {FIRST_DAY:%d/%m/%Y} to {LAST_DAY:%d/%m/%Y}, not {as_at:%d/%m/%Y}.")
     figures = figures_of(la_code, published)
     censuses = occasions(as_at)
     most_parts = 2 + 2 * children // PUPILS_IN_A_FILE

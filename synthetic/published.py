@@ -12,6 +12,7 @@ import functools
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -270,7 +271,7 @@ def _read_release(path: Path, modified: int, size: int) -> Release:
         with zipfile.ZipFile(path) as release:
             members = _members(release, path.name)
             figures = [figure for file in FILES for figure in _figures(release, members[file], file, path.name)]
-    except (zipfile.BadZipFile, UnicodeDecodeError, csv.Error):
+    except (zipfile.BadZipFile, zlib.error, UnicodeDecodeError, csv.Error, OSError, RuntimeError, NotImplementedError):
         raise ConfigurationError(
             f"{path.name} is not a readable zip of CSV files. Download DfE's release again."
         ) from None

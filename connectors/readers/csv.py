@@ -18,8 +18,17 @@ from connectors.readers.sheet import SheetRows, deliver_sheet
 MAX_BYTES = 2**30
 MAX_LINE_CHARACTERS = 2**22
 MAX_LINES_IN_A_CELL = 200
+WIDTH_OF_A_ROW = 4
 SEPARATORS = (",", ";", "\t", "|")
-BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+BATCH_CHARACTERS = 2**24
+MAX_COLUMNS = 16_384
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 csv.field_size_limit(MAX_LINE_CHARACTERS * 2)
 
@@ -78,6 +87,9 @@ def _lines(path: Path, encoding: str, errors: str) -> Iterator[str]:
 def _separator(path: Path, encoding: str, name: str, contract: ExtractContract, source: SourceConfiguration) -> str:
     """The separator under which the first rows look most like a header; a comma where none does."""
     sample = [line for line, _ in zip(_lines(path, encoding, "replace"), range(HEADER_WITHIN_ROWS), strict=False)]
+    widest = max((line.count(separator) for line in sample for separator in SEPARATORS), default=0)
+    if widest >= MAX_COLUMNS:
+        raise FileRefused(f"It has a row of more than {MAX_COLUMNS:,} cells, which no extract has. Ask for it again.")
 
     def strength(separator: str) -> tuple[bool, int, float]:
         rows = [_cells(line, separator) for line in sample]
@@ -104,13 +116,23 @@ def _is_closed(line: str, separator: str) -> bool:
 def _rows_of(lines: list[str], separator: str, widths: set[int]) -> list[list[str]] | None:
     """The rows of several lines whose quotation marks are even in number together.
 
-    None where a row is as wide as no row before it: then two stray marks met, and the lines do not belong together.
+    None where two stray marks met, and the lines do not belong together: a row is as wide as no row before it, goes on
+    after its closing mark, or most lines between the marks are whole rows themselves.
     """
     try:
-        rows = list(csv.reader(lines, delimiter=separator))
+        rows = list(csv.reader(lines, delimiter=separator, strict=True))
     except csv.Error:
         return None
-    return rows if all(len(row) in widths for row in rows) else None
+    if not all(len(row) in widths for row in rows):
+        return None
+    width = len(rows[-1])
+    whole = sum('"' not in line and len(_cells(line, separator)) == width for line in lines[1:-1])
+    return None if width >= WIDTH_OF_A_ROW and whole * 2 > len(lines) - 2 else rows
+
+
+def _is_too_long(waiting: list[str]) -> bool:
+    """Whether these lines are more than any one cell has."""
+    return len(waiting) > MAX_LINES_IN_A_CELL or sum(len(line) for line in waiting) > MAX_LINE_CHARACTERS
 
 
 def _chunks(path: Path, encoding: str, errors: str, separator: str) -> Iterator[SheetRows]:
@@ -119,7 +141,7 @@ def _chunks(path: Path, encoding: str, errors: str, separator: str) -> Iterator[
     Where they stay odd to the end, or for more lines than any cell has, the first line alone is taken for broken
     and reading resumes below it: one stray mark costs one row and never swallows the file.
     """
-    first = 1
+    first, characters = 1, 0
     rows: list[list[str]] = []
     broken: set[int] = set()
     widths: set[int] = set()
@@ -137,14 +159,15 @@ def _chunks(path: Path, encoding: str, errors: str, separator: str) -> Iterator[
         if len(waiting) > 1 and is_odd and (whole := _rows_of(waiting, separator, widths)) is not None:
             rows += whole
             waiting = []
-        elif waiting and (line is None or len(waiting) > MAX_LINES_IN_A_CELL or (len(waiting) > 1 and is_odd)):
+        elif waiting and (line is None or _is_too_long(waiting) or (len(waiting) > 1 and is_odd)):
             broken.add(first + len(rows))
             rows.append(_cells(waiting[0], separator))
             returned += reversed(waiting[1:])
             waiting = []
             continue
-        if rows and (line is None or len(rows) * len(rows[-1]) >= BATCH_CELLS):
+        characters += len(line or "")
+        if rows and (line is None or len(rows) * len(rows[-1]) >= BATCH_CELLS or characters >= BATCH_CHARACTERS):
             yield SheetRows(first, rows, frozenset(broken))
-            first, rows, broken = first + len(rows), [], set()
+            first, rows, broken, characters = first + len(rows), [], set(), 0
         if line is None:
             return

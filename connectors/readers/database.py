@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, MetaData, Select, create_engine, inspect, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Integer,
+    MetaData,
+    Numeric,
+    Select,
+    String,
+    Text,
+    cast,
+    create_engine,
+    inspect,
+    select,
+)
 from sqlalchemy import Table as DatabaseTable
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    NoSuchModuleError,
+    NoSuchTableError,
+    NotSupportedError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from connectors.configuration import SourceConfiguration
 from connectors.contract import Table
@@ -34,7 +59,7 @@ def connected(extract: str, source: SourceConfiguration) -> Iterator[Connection]
         )
     try:
         engine = create_engine(address, pool_pre_ping=True)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError, TypeError):
         raise ConfigurationError(
             f"{extract}: the address in {source.url_env} is not one SQLAlchemy understands, or its driver is not "
             "installed. It looks like postgresql+psycopg://user:password@server/database"
@@ -43,6 +68,9 @@ def connected(extract: str, source: SourceConfiguration) -> Iterator[Connection]
         if engine.dialect.name in ("postgresql", "mysql", "mariadb"):
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                # A moment kept with its zone is shown in the session's: midnight here must not become the day before.
+                connection.exec_driver_sql("set time zone 'Europe/London'")
             yield connection
     except DBAPIError as error:
         raise SourceUnavailable(
@@ -65,9 +93,10 @@ def find_table(connection: Connection, source: SourceConfiguration, table: str) 
         *inspector.get_table_names(schema=source.database_schema),
         *inspector.get_view_names(schema=source.database_schema),
     ]
-    return next((name for name in names if name == wanted), None) or next(
-        (name for name in names if name.casefold() == wanted.casefold()), None
-    )
+    if wanted in names or inspector.has_table(wanted, schema=source.database_schema):
+        # Materialised views and foreign tables are not among the names, but are found by theirs.
+        return wanted
+    return next((name for name in names if name.casefold() == wanted.casefold()), None)
 
 
 def read_table(
@@ -103,23 +132,40 @@ def read_table(
         missing=tuple(column for column in table.columns if column not in match.positions),
         extra=match.extra,
     )
+    chosen = {column: _readable(connection, reflected.c[heading]) for column, heading in shape.headings.items()}
     order = [*table.key, *(column for column in shape.headings if column not in table.key)]
-    statement = select(*(reflected.c[heading] for heading in shape.headings.values())).order_by(
-        *(reflected.c[shape.headings[column]] for column in order)
-    )
+    statement = select(*chosen.values()).order_by(*(chosen[column] for column in order))
     if where is not None:
         statement = statement.where(where(reflected))
     return Delivered((shape,), _batches(connection, shape, statement))
 
 
+def _readable(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The column as it is asked for. PostgreSQL has days that Python has not, and types without an order: as text."""
+    if connection.dialect.name == "postgresql" and not isinstance(column.type, Numeric | Integer | Boolean | String):
+        return cast(column, Text)
+    return column
+
+
 def _batches(connection: Connection, shape: TableShape, statement: Select[Any]) -> Iterator[tuple[str, pa.RecordBatch]]:
     options = {"stream_results": True, "yield_per": BATCH_ROWS}
     first = 1
-    with connection.execute(statement, execution_options=options) as result:
-        for rows in result.partitions():
-            columns = [_texts(column) for column in zip(*rows, strict=True)]
-            yield shape.table, text_batch(shape, columns, range(first, first + len(rows)))
-            first += len(rows)
+    try:
+        # Where a statement that fails would end the transaction, and so the one moment all tables are seen as of.
+        with (
+            connection.begin_nested() if connection.dialect.name == "postgresql" else nullcontext(),
+            connection.execute(statement, execution_options=options) as result,
+        ):
+            for rows in result.partitions():
+                columns = [_texts(column) for column in zip(*rows, strict=True)]
+                yield shape.table, text_batch(shape, columns, range(first, first + len(rows)))
+                first += len(rows)
+    except (ProgrammingError, DataError, NotSupportedError) as error:
+        raise FileRefused(
+            f"The database does not give it ({type(error.orig).__name__}). Check that the account may read it, and "
+            "that a select of all its rows works.",
+            table=shape.table,
+        ) from None
 
 
 def _texts(values: Sequence[Any]) -> list[str | None]:
@@ -132,7 +178,11 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     if isinstance(value, bytes | memoryview):
         return bytes(value).hex()

@@ -111,9 +111,12 @@ def _is_total(cells: list[str]) -> bool:
 
 
 def _raw(headings: Sequence[str], cells: Sequence[str]) -> str:
-    """The row's text as a JSON object; cells past the header are named by their position."""
-    names = [*headings, *(f"(cell {position + 1})" for position in range(len(headings), len(cells)))]
-    return json.dumps(dict(zip(names, cells, strict=False)), ensure_ascii=False)
+    """The row's text as a JSON object; cells past the header, or below a heading used before, by their place."""
+    named: dict[str, str] = {}
+    for position, cell in enumerate(cells):
+        heading = headings[position].strip() if position < len(headings) else ""
+        named[heading if heading and heading not in named else f"(cell {position + 1})"] = cell
+    return json.dumps(named, ensure_ascii=False)
 
 
 def _batch(shape: TableShape, header: HeaderMatch, pending: _Pending) -> pa.RecordBatch:

@@ -15,6 +15,9 @@ from connectors.errors import ConfigurationError, FileRefused
 from connectors.readers import BATCH_ROWS, Delivered, TableShape, text_batch
 
 MAX_BYTES = 2**30
+MAX_RECORD_BYTES = 2**23
+NOT_AS_ENCODED = (etree.ErrorTypes.ERR_INVALID_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING)
+BATCH_BYTES = 2**25
 
 Values = list[str | None]
 Own, Parent, Record = 0, 1, 2
@@ -275,10 +278,10 @@ class _Message:
             for name in scope.tables:
                 self.rows[name].add(own, parent, values, message, self.records)
 
-    def batches(self, *, is_last: bool) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """The batches that are full, or at the end all that remains."""
+    def batches(self, *, is_due: bool) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """The batches that are full, or where they are due all that wait."""
         for rows in self.rows.values():
-            if rows.ordinals and (is_last or len(rows.ordinals) >= BATCH_ROWS):
+            if rows.ordinals and (is_due or len(rows.ordinals) >= BATCH_ROWS):
                 yield rows.batch()
 
 
@@ -300,7 +303,28 @@ def read_xml(path: Path, contract: ExtractContract) -> Delivered:
     return Delivered(tuple(rows.shape for rows in message.rows.values()), _read(path, message))
 
 
-def _events(handle: BinaryIO, events: tuple[str, ...], tags: list[str] | None) -> Iterator[tuple[str, Any]]:
+class _Metered:
+    """The file, counting what has been read since the last record ended: that much the parser may hold as a tree."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self._handle = handle
+        self.since_record = 0
+        self.since_batch = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads on. Raises ``FileRefused`` where no record has ended for longer than any record is."""
+        if self.since_record > MAX_RECORD_BYTES:
+            raise FileRefused(
+                f"It goes on for more than {MAX_RECORD_BYTES >> 20} MB without the end of a record, so it is not the "
+                "message it says it is. Ask for it again."
+            )
+        piece = self._handle.read(size)
+        self.since_record += len(piece)
+        self.since_batch += len(piece)
+        return piece
+
+
+def _events(handle: BinaryIO | _Metered, events: tuple[str, ...], tags: list[str] | None) -> Iterator[tuple[str, Any]]:
     """The parser, with everything that reaches outside the file or blows it up turned off."""
     return iter(
         etree.iterparse(
@@ -323,18 +347,22 @@ def _read(path: Path, message: _Message) -> Iterator[tuple[str, pa.RecordBatch]]
             # The first element alone, so that nothing of a wrong or hostile file is built up.
             message.begin(next(_events(handle, ("start",), None))[1])
             handle.seek(0)
-            yield from _read_records(handle, message)
+            yield from _read_records(_Metered(handle), message)
         except etree.XMLSyntaxError as error:
             line = f" at line {error.lineno:,}" if error.lineno else ""
+            if getattr(error, "code", None) in NOT_AS_ENCODED:
+                raise FileRefused(
+                    f"Its characters{line} are not written in the encoding it declares. Ask for it as UTF-8."
+                ) from None
             raise FileRefused(
                 f"It is not complete, well-formed XML{line}: cut short or damaged. Ask for it again."
             ) from None
     if message.records == 0:
         raise FileRefused(f"It has no {message.shape.record} record. Ask for the extract again.")
-    yield from message.batches(is_last=True)
+    yield from message.batches(is_due=True)
 
 
-def _read_records(handle: BinaryIO, message: _Message) -> Iterator[tuple[str, pa.RecordBatch]]:
+def _read_records(handle: _Metered, message: _Message) -> Iterator[tuple[str, pa.RecordBatch]]:
     shape = message.shape
     container = shape.container.element if shape.container else None
     header = shape.collection.path.partition("/")[0]
@@ -352,8 +380,10 @@ def _read_records(handle: BinaryIO, message: _Message) -> Iterator[tuple[str, pa
             message.take(element)
             element.clear()
             _drop_earlier(element)
-            if message.records % BATCH_ROWS == 0:
-                yield from message.batches(is_last=False)
+            handle.since_record = 0
+            if message.records % BATCH_ROWS == 0 or handle.since_batch > BATCH_BYTES:
+                yield from message.batches(is_due=handle.since_batch > BATCH_BYTES)
+                handle.since_batch = 0
         elif name == shape.root and root is None:
             root = element
         elif name == header and event == "end" and element.getparent() is root:
@@ -368,7 +398,10 @@ def _read_records(handle: BinaryIO, message: _Message) -> Iterator[tuple[str, pa
 
 
 def _drop_earlier(element: Any) -> None:
-    """Lets go of the elements before this one, so that memory stays flat however long the file is."""
+    """Lets go of the elements before this one, so that memory stays flat however long the file is.
+
+    What a record inherits from them has been taken by then.
+    """
     parent = element.getparent()
-    while (earlier := element.getprevious()) is not None and earlier.tag == element.tag:
+    while (earlier := element.getprevious()) is not None:
         parent.remove(earlier)

@@ -16,7 +16,7 @@ from connectors.typing_rules import ISSUES_TYPE, record_id_sql
 
 AS_AT = date(2026, 6, 30)
 KNOWN_AT = datetime(2026, 6, 30, 18, 0)
-UPN, OTHER_UPN, TEMPORARY_UPN = "W883200512001", "K883200512002", "N88320051200A"
+UPN, OTHER_UPN, TEMPORARY_UPN = "G883200512001", "W883200512002", "T88320051200A"
 NHS_NUMBER, OTHER_NHS_NUMBER = "9434765919", "9434765870"
 
 Step = Callable[[duckdb.DuckDBPyConnection], object]
@@ -174,7 +174,7 @@ def like(table: str, **columns: Any) -> Step:
     return add(table, **{**CLEAN[table][0], **columns})
 
 
-def change(table: str, *, where: str = "true", **columns: Any) -> Step:
+def change(table: str, *, where: Any = "true", **columns: Any) -> Step:
     """Other values in the rows of a table; ``where`` picks among several."""
     values = ", ".join(f'"{name}" = ?' for name in columns)
     return lambda connection: connection.execute(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Callable
 from datetime import date
 
+import duckdb
 import pytest
 
 from tests.connectors.conftest import Delivery
@@ -221,3 +223,69 @@ def test_reasons_name_columns_and_never_values(deliver: Deliver) -> None:
     told = str(delivery.quarantine()) + str(delivery.manifests())
     assert "Okafor" not in told
     assert "Secretname" not in told
+
+
+def test_stray_marks_that_meet_do_not_swallow_the_rows_between(deliver: Deliver) -> None:
+    header, *rows = CHILDREN.splitlines(keepends=True)
+    plain = "".join(f"P{n},Ek,Di,2012-01-01,F\n" for n in range(150))
+    stray = rows[0].replace("Okafor", '"Okafor')
+    closing = rows[1].replace("Smith", 'Smith"')
+    delivery = deliver()
+    delivery.put("child.csv", header + stray + plain + stray + plain + closing + rows[2])
+    report = delivery.load()
+    assert (report.rows_read, report.rows_loaded, report.rows_quarantined) == (304, 302, 2)
+    assert {row[4] for row in delivery.quarantine()} == {"ragged_row"}
+
+
+def test_a_row_set_apart_keeps_its_text_as_it_was_delivered(deliver: Deliver) -> None:
+    delivery = deliver(codes={"child": {"sex": {"Female": "F"}}})
+    delivery.put(
+        "child.csv",
+        "case_id,surname,forename,birth_date,sex,notes,notes,\n"
+        "K1,Okafor,Ada,, Female,one,two,\nK2,Smith,Ben,2012-01-01,M,one,two,three,four\n",
+    )
+    delivery.load()
+    (path,) = (delivery.folder / "quarantine").rglob("*.parquet")
+    raws = [json.loads(row[0]) for row in duckdb.execute("select raw from read_parquet(?)", [str(path)]).fetchall()]
+    assert raws[0] | {"notes": None} == {
+        **{"case_id": "K1", "surname": "Okafor", "forename": "Ada", "birth_date": "", "sex": " Female"},
+        "notes": None,
+    }
+    assert list(raws[1].values()) == ["K2", "Smith", "Ben", "2012-01-01", "M", "one", "two", "three", "four"]
+
+
+def test_a_record_taken_for_a_header_is_not_told(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", "K1,Okafor,Sex,04/03/2012,F\nK2,Nowak,Ben,05/06/2013,M\n")
+    ((_, reason),) = delivery.load().refused
+    assert "lacks columns" in reason
+    assert "Okafor" not in str(delivery.manifests()) + reason
+
+
+def test_long_texts_are_read_in_little_memory(deliver: Deliver) -> None:
+    header = CHILDREN.splitlines()[0].replace("sex", "address")
+    texts = "".join(f"K{n},Ek,Di,2012-01-01,{n % 7 * 'x'}{'y ' * 3_000}\n" for n in range(45_000))
+    delivery = deliver()
+    delivery.put("child.csv", f"{header}\n{texts}")
+    report = delivery.load()
+    assert (report.rows_loaded, report.refused) == (45_000, [])
+
+
+def test_what_would_fill_the_memory_is_refused_and_the_rest_lands(deliver: Deliver) -> None:
+    delivery = deliver()
+    header = CHILDREN.splitlines()[0].replace("sex", "address")
+    row = f"K1,Ek,Di,2012-01-01,{'x' * 2_000_000}\n"
+    delivery.put("child.csv", f"{header}\n{row * 150}")
+    delivery.put("caseworker.csv", "id,name\nW1,Worker\n")
+    delivery.put("plan.csv", "plan_id" + "," * 20_000 + "\n")
+    report = delivery.load()
+    assert [file for file, _ in report.refused] == ["child.csv", "plan.csv"]
+    assert "hold more text" in report.refused[0][1]
+    assert "16,384 cells" in report.refused[1][1]
+    assert len(delivery.rows("caseworker", "id")) == 1
+
+
+def test_utf_32_is_known_by_its_mark(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN.encode("utf-32"))
+    assert delivery.load().rows_loaded == 3

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import psutil
 import pytest
 import sqlalchemy
 
@@ -30,6 +31,32 @@ create view cases.request as
 create table cases.placement (id integer, plan_id integer, cost_per_year numeric(12, 2), sen_unit boolean);
 insert into cases.placement values (1, 7, 51234.5, false);
 create table cases.review (review_id integer);
+
+create schema odd;
+create table odd.child (
+    case_id numeric(10), surname char(20), forename name, birth_date timestamptz, address jsonb, caseworker json,
+    middle_names text[], uprn double precision, team point, postcode bytea
+);
+insert into odd.child values
+    (1, 'Okafor', 'Ada', '2012-06-05 00:00 Europe/London', '{"town": "Grays"}', '{"a": 1}', '{Di,Ek}',
+        100091234567, '(1,2)', 'RM'),
+    (2, 'Smith', 'Ben', 'infinity', null, null, null, null, null, null),
+    (3, 'Nowak', 'Cyra', '0044-03-15 BC', null, null, null, null, null, null);
+create materialized view odd.request as select 'R1' as request_id, 1 as case_id, date '2025-01-02' as received_date;
+create view odd.assessment as
+    select 'A' || n as assessment_id, 'R' || 1 / (n - 2) as request_id from generate_series(1, 3) as n;
+create table odd."Placement" ("ID" bigserial, "Plan ID" uuid, sen_unit bit, cost_per_year money);
+create table odd.plan (plan_id text, request_id text, start_date date);
+create table odd.visit (visit_id text, date date);
+create role reader login;
+grant usage on schema odd to reader;
+grant select on odd.child, odd.visit to reader;
+
+create schema large;
+create table large.child as
+    select n as case_id, 'Okafor' as surname, 'Ada' as forename, date '2012-01-01' as birth_date,
+        repeat('x', 200) as address
+    from generate_series(1, 200000) as n;
 """
 
 SETTINGS = {
@@ -129,3 +156,43 @@ def test_a_table_that_the_configuration_names_and_that_is_absent_is_refused(
     monkeypatch.setenv("SEND_TEST_DATABASE", address)
     delivery = deliver(kind="database", url_env="SEND_TEST_DATABASE", tables={"plan": "v_plan"})
     assert delivery.load().refused[0][0] == "database:v_plan"
+
+
+def test_types_of_every_kind(cases: Delivery) -> None:
+    cases.settings |= {"schema": "odd", "tables": {}, "codes": {}}
+    report = cases.load()
+    assert [file for file, _ in report.refused] == ["database:assessment"]
+    assert "select of all its rows" in report.refused[0][1]
+    columns = "case_id, surname, forename, birth_date, address, caseworker, middle_names, uprn, team"
+    assert cases.rows("child", columns) == [
+        ("1", "Okafor", "Ada", date(2012, 6, 5), '{"town": "Grays"}', '{"a": 1}', "{Di,Ek}", "100091234567", "(1,2)")
+    ]
+    assert [row[4:] for row in cases.quarantine()] == [("unreadable_required", "2"), ("unreadable_required", "3")]
+    assert len(cases.rows("request", "request_id")) == 1
+    assert cases.rows("placement", "id") == []
+    assert not cases.load().is_anything_new
+
+
+def test_a_table_that_may_not_be_read_harms_no_other(
+    cases: Delivery, postgresql: sqlalchemy.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = postgresql.url.set(username="reader").render_as_string(hide_password=False)
+    monkeypatch.setenv("SEND_TEST_DATABASE", address)
+    cases.settings |= {"schema": "odd", "tables": {}, "codes": {}}
+    report = cases.load()
+    assert {"database:plan", "database:request"} <= {file for file, _ in report.refused}
+    assert all("InsufficientPrivilege" in reason for _, reason in report.refused)
+    assert len(cases.rows("child", "case_id")) == 1
+
+
+def test_a_schema_without_the_tables_is_told(cases: Delivery) -> None:
+    cases.settings |= {"schema": "nowhere", "tables": {}, "codes": {}}
+    with pytest.raises(SourceUnavailable, match="none of the tables child, request"):
+        cases.load()
+
+
+def test_memory_stays_flat_however_long_the_table(cases: Delivery) -> None:
+    cases.settings |= {"schema": "large", "tables": {}, "codes": {}}
+    before = psutil.Process().memory_info().rss
+    assert cases.load().rows_loaded == 200_000
+    assert psutil.Process().memory_info().rss - before < 350 * 2**20

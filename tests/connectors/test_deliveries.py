@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -274,3 +276,80 @@ def test_a_missing_folder_may_be_there_later(tmp_path: Path) -> None:
 def test_an_extract_that_is_not_configured(deliver: Deliver) -> None:
     with pytest.raises(ConfigurationError, match="gias has no source"):
         load_extract(deliver().configuration, "gias", "000001-gias", "a run", datetime(2026, 1, 1))
+
+
+def test_a_part_without_a_row_is_no_fault_where_another_is_full(deliver: Deliver) -> None:
+    header = CHILDREN.splitlines(keepends=True)[0]
+    delivery = deliver()
+    delivery.put("child north.csv", header + "".join(f"K{n},Ek,Di,2012-01-01,F\n" for n in range(20)))
+    delivery.load()
+    delivery.put("child south.csv", header)
+    assert delivery.load().refused == []
+    assert len(children(delivery)) == 20
+    delivery.put("child north.csv", header)
+    assert "would empty child of 20 rows" in delivery.load().refused[0][1]
+    assert len(children(delivery)) == 20
+
+
+def test_an_empty_delivery_seen_before_does_not_empty_a_full_table(deliver: Deliver) -> None:
+    header = CHILDREN.splitlines(keepends=True)[0]
+    full = header + "".join(f"K{n},Ek,Di,2012-01-01,F\n" for n in range(20))
+    delivery = deliver()
+    for content in (header, full):
+        delivery.put("child.csv", content)
+        assert delivery.load().refused == []
+    delivery.put("child.csv", header)
+    assert "would empty child" in delivery.load().refused[0][1]
+    assert len(children(delivery)) == 20
+
+
+def test_a_link_out_of_the_folder_is_not_followed(deliver: Deliver, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "child.csv"
+    elsewhere.write_text(CHILDREN)
+    delivery = deliver()
+    delivery.put("request.csv", "request_id,case_id,received_date\nR1,K1,2025-01-01\n")
+    link = delivery.folder / "extracts" / "child.csv"
+    link.symlink_to(elsewhere)
+    (delivery.folder / "extracts" / "plan.csv").symlink_to("nowhere")
+    (delivery.folder / "extracts" / "review.csv").mkdir()
+    os.mkfifo(delivery.folder / "extracts" / "visit.csv")
+    report = delivery.load()
+    assert [(file, "leads out" in reason) for file, reason in report.refused] == [("child.csv", True)]
+    assert len(delivery.rows("request", "request_id")) == 1
+    delivery.settings["path"] = "extracts/child.csv"
+    assert delivery.load().refused == []
+    assert len(children(delivery)) == 3
+
+
+def test_links_in_a_circle_end(deliver: Deliver) -> None:
+    delivery = deliver(path="extracts/**/*.csv")
+    delivery.put("north/child.csv", CHILDREN)
+    for name in ("round", "and round"):
+        (delivery.folder / "extracts" / name).symlink_to(".")
+    assert delivery.load().rows_loaded == 3
+    assert not delivery.load().is_anything_new
+
+
+def test_a_folder_that_cannot_be_listed_is_no_empty_folder(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
+    list_folder = os.scandir
+
+    def denied(path: str) -> object:
+        if Path(path).name == "extracts":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return list_folder(path)
+
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN)
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(SourceUnavailable, match=r"extracts cannot be listed \(Permission denied\)"):
+        delivery.load()
+
+
+def test_file_names_of_every_kind(deliver: Deliver) -> None:
+    delivery = deliver()
+    names = ["child 'it\"s.csv", "child\nnew.csv", "child é漢.csv", "child %s {} *.csv", os.fsdecode(b"child \xff.csv")]
+    for number, name in enumerate(names):
+        delivery.put(name, CHILDREN.replace("K", f"{number}-"))
+    assert delivery.load().refused == []
+    assert len(children(delivery)) == 15
+    assert len({row[0] for row in delivery.rows("child", "_file")}) == 5

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+import pytest
 import xlsxwriter
 
 from tests.connectors.conftest import Delivery
@@ -119,3 +121,125 @@ def test_a_damaged_workbook_is_refused(deliver: Deliver) -> None:
         "text.xlsx",
         "worn.xlsx",
     ]
+
+
+def test_sheets_of_one_table_all_land(deliver: Deliver) -> None:
+    delivery = deliver(kind="excel")
+    sheets: dict[str, list[list[Any]]] = {
+        name: [CHILD_HEADER, [f"K{name}", "Okafor", "Ada", 40000, "", ""]] for name in ("Primary", "Secondary")
+    }
+    delivery.put("children.xlsx", workbook(sheets))
+    assert delivery.load().rows_loaded == 2
+    files = [("KPrimary", "children.xlsx#Primary"), ("KSecondary", "children.xlsx#Secondary")]
+    assert delivery.rows("child", "case_id, _file") == files
+    assert not delivery.load().is_anything_new
+    (delivery.folder / "extracts" / "children.xlsx").rename(delivery.folder / "extracts" / "again.xlsx")
+    assert not delivery.load().is_anything_new
+    delivery.settings["codes"] = {"child": {"sex": {"female": "F"}}}
+    assert delivery.load().rows_loaded == 2
+    assert len(delivery.rows("child", "case_id")) == 2
+    delivery.put("again.xlsx", workbook({**sheets, "Post-16": [CHILD_HEADER, ["KP", "Okafor", "Ada", 40000, "", ""]]}))
+    delivery.load()
+    assert len(delivery.rows("child", "case_id")) == 3
+
+
+def packed(rows: str, shared: str = "", sheet: str = "xl/worksheets/sheet1.xml") -> bytes:
+    """A workbook written by hand, as no program writes one."""
+    office = "http://schemas.openxmlformats.org"
+    types = f"{office}/officeDocument/2006/relationships"
+    main = f"{office}/spreadsheetml/2006/main"
+    relations = f"<Relationships xmlns='{office}/package/2006/relationships'>"
+    parts = {
+        "[Content_Types].xml": f"<Types xmlns='{office}/package/2006/content-types'/>",
+        "_rels/.rels": f"{relations}<Relationship Id='a' Type='{types}/officeDocument' Target='xl/workbook.xml'/>"
+        "</Relationships>",
+        "xl/workbook.xml": f"<workbook xmlns='{main}' xmlns:r='{types}'><sheets><sheet name='child' sheetId='1' "
+        "r:id='a'/></sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f"{relations}<Relationship Id='a' Type='{types}/worksheet' "
+        f"Target='{sheet.removeprefix('xl/')}'/><Relationship Id='b' Type='{types}/sharedStrings' "
+        "Target='sharedStrings.xml'/></Relationships>",
+        sheet: f"<worksheet xmlns='{main}'><sheetData>{rows}</sheetData></worksheet>",
+        "xl/sharedStrings.xml": f"<sst xmlns='{main}'>{shared}</sst>",
+    }
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, text in parts.items():
+            book.writestr(name, text)
+    return held.getvalue()
+
+
+def written_row(number: int, cells: Sequence[str], more: str = "") -> str:
+    texts = (f"<c r='{'ABCDEF'[i]}{number}' t='inlineStr'><is><t>{cell}</t></is></c>" for i, cell in enumerate(cells))
+    return f"<row r='{number}'>{''.join(texts)}{more}</row>"
+
+
+CHILD_ROWS = written_row(1, CHILD_HEADER) + written_row(2, ["K1", "Okafor", "Ada", "2012-03-04"])
+
+
+def test_a_workbook_written_by_hand_is_read(deliver: Deliver) -> None:
+    delivery = deliver(kind="excel")
+    shared = written_row(3, ["K2", "Smith", "Ben", "2012-03-04"], "<c r='F3' t='s'><v>1</v></c>")
+    delivery.put("child.xlsx", packed(CHILD_ROWS + shared, "<si><t>x</t></si><si><t>RM17 6SL</t></si>"))
+    assert delivery.load().rows_loaded == 2
+    assert delivery.rows("child", "case_id, postcode") == [("K1", None), ("K2", "RM17 6SL")]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (packed(CHILD_ROWS + "<row r='1048576'><c r='xfd1048576'><v>1</v></c></row>"), "row 1,048,576, column 16,384"),
+        (packed(CHILD_ROWS + "<row r='001048576'><c r='XFD001048576'><v>1</v></c></row>"), "row 1,048,576"),
+        (
+            packed(CHILD_ROWS + "<row r='1048576'>" + "<c><v>1</v></c>" * 1_000 + "</row>"),
+            "row 1,048,576, column 1,000",
+        ),
+        (
+            packed(CHILD_ROWS + "<row r='1048576'><c r='XFD1048576'/></row>", sheet="xl/other/child.bin"),
+            "column 16,384",
+        ),
+        (
+            packed(
+                written_row(1, CHILD_HEADER)
+                + "".join(f"<row r='{n}'><c r='A{n}' t='s'><v>0</v></c></row>" for n in range(2, 20_000)),
+                f"<si><t>{'x' * 32_000}</t></si>",
+            ),
+            "MB of text",
+        ),
+    ],
+    ids=["lower case", "noughts", "no place", "another folder", "shared text"],
+)
+def test_what_would_fill_the_memory_is_refused_however_it_is_written(
+    deliver: Deliver, content: bytes, reason: str
+) -> None:
+    delivery = deliver(kind="excel")
+    delivery.put("child.xlsx", content)
+    assert reason in delivery.load().refused[0][1]
+
+
+def test_a_long_shared_text_in_few_cells_is_no_fault(deliver: Deliver) -> None:
+    rows = "".join(
+        written_row(n, [f"K{n}", "Ek", "Di", "2012-01-01"], f"<c r='E{n}' t='s'><v>{int(n == 2)}</v></c>")
+        for n in range(2, 12_000)
+    )
+    shared = f"<si><t>9434765919</t></si><si><t>{'x' * 32_000}</t></si>"
+    delivery = deliver(kind="excel")
+    delivery.put("child.xlsx", packed(written_row(1, CHILD_HEADER) + rows, shared))
+    assert delivery.load().rows_loaded == 11_998
+
+
+def test_the_size_that_a_workbook_declares_is_not_believed(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.readers.excel.MAX_UNPACKED_BYTES", 2**20)
+    content = bytearray(packed(CHILD_ROWS, f"<si><t>{'x' * 2**21}</t></si>"))
+    for mark, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = content.rindex(mark, 0, content.rindex(mark) + 4) + place
+        content[at : at + 4] = (100).to_bytes(4, "little")
+    delivery = deliver(kind="excel")
+    delivery.put("child.xlsx", bytes(content))
+    assert "unpacks to more than" in delivery.load().refused[0][1]
+
+
+def test_a_long_number_keeps_its_digits(deliver: Deliver) -> None:
+    delivery = deliver(kind="excel")
+    delivery.put("child.xlsx", workbook({"child": [CHILD_HEADER, [4503599627370497, "Okafor", "Ada", 40000]]}))
+    delivery.load()
+    assert delivery.rows("child", "case_id") == [("4503599627370497",)]

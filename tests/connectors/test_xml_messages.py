@@ -129,3 +129,34 @@ def test_large_messages_are_read_beside_each_other_with_the_same_result(
     assert time.monotonic() - started < 60
     assert (report.rows_loaded, [file for file, _ in report.refused]) == (100, ["census 2025-05-15.xml"])
     assert len(delivery.rows("pupil", "upn")) == 100
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WHOLE.replace("<Schools>", f"<Junk>{'<a/>' * 3_000_000}</Junk><Schools>"),
+        census({"8831001": [pupil("U1", extra=f"<Junk>{'<a/>' * 3_000_000}</Junk>")]}),
+        WHOLE.replace("</Message>", f"<Junk>{'<a/>' * 3_000_000}</Junk></Message>"),
+    ],
+    ids=["before", "within", "after"],
+)
+def test_what_goes_on_without_a_record_is_refused(deliver: Deliver, content: str) -> None:
+    delivery = deliver("school_census", "xml")
+    delivery.put("census.xml", content)
+    assert "without the end of a record" in delivery.load().refused[0][1]
+
+
+def test_memory_stays_flat_whatever_stands_between_the_records(tmp_path: Path) -> None:
+    path = tmp_path / "census.xml"
+    junk = f"<Junk>{'<a/>' * 2_000}</Junk>"
+    path.write_text(census({"8831001": [pupil(f"U{n}") + junk for n in range(3_000)]}))
+    before = psutil.Process().memory_info().rss
+    for _, batch in read_xml(path, read_contract("school_census")).batches:
+        assert batch.num_rows == 3_000
+    assert psutil.Process().memory_info().rss - before < 100 * 2**20
+
+
+def test_another_encoding_than_declared_is_told(deliver: Deliver) -> None:
+    delivery = deliver("school_census", "xml")
+    delivery.put("census.xml", WHOLE.replace("Okafor", "Zoë").encode("cp1252"))
+    assert "encoding it declares" in delivery.load().refused[0][1]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 from pathlib import Path
 
 import duckdb
+import pytest
+from python_calamine import CalamineWorkbook
 
+from flows.reading import write_list_workbook
 from tests.flows.conftest import SendHome
+from warehouse.home import Home
 
 RunHome = tuple[SendHome, subprocess.CompletedProcess[str]]
 
@@ -36,6 +41,8 @@ def test_a_second_run_with_nothing_new_loads_nothing_and_leaves_what_stands(home
     again = home.answer("run")
     assert not again["is_anything_new"]
     assert sum(load["rows_read"] for load in again["loads"]) == 0
+    assert (again["findings_open"], again["rules"]) == (first["findings_open"], first["rules"])
+    assert first["findings_open"] > 0 and again["findings_new"] == 0
     assert [p["published_from"] for p in again["products"]] == [p["published_from"] for p in first["products"]]
 
 
@@ -82,6 +89,37 @@ def test_a_list_exported_as_csv_cannot_carry_a_formula(run_home: RunHome, tmp_pa
     ]
 
 
+def test_a_list_exported_as_workbook_has_text_as_text_and_days_as_days(run_home: RunHome, tmp_path: Path) -> None:
+    home, _ = run_home
+    out = tmp_path / "list.xlsx"
+    assert home.send("lists", "children-with-plans", "--xlsx", str(out)).returncode == 0
+    headings, *rows = CalamineWorkbook.from_path(str(out)).get_sheet_by_index(0).to_python()
+    with duckdb.connect(str(home.folder / "published" / "lists" / "lists.duckdb"), read_only=True) as connection:
+        published = connection.execute("select upn, birth_date, age from list_children_with_plans").fetchall()
+    upn, birth_date, age = (headings.index(name) for name in ("upn", "birth_date", "age"))
+    assert [(row[upn] or None, row[birth_date], row[age]) for row in rows] == published
+
+
+def test_a_workbook_turns_no_text_into_a_formula(run_home: RunHome, tmp_path: Path) -> None:
+    home, _ = run_home
+    out = tmp_path / "list.xlsx"
+    write_list_workbook(Home(home.folder), "children-with-plans", out)
+    with zipfile.ZipFile(out) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert "<f>" not in sheet and "<hyperlink" not in sheet
+
+
+@pytest.mark.parametrize("option", ["--csv", "--xlsx"])
+def test_an_exported_list_is_its_owners_alone(option: str, run_home: RunHome, tmp_path: Path) -> None:
+    home, _ = run_home
+    out = tmp_path / "list"
+    assert home.send("lists", "annual-reviews", option, str(out)).returncode == 0
+    assert out.stat().st_mode & 0o077 == 0
+    missing = home.send("lists", "annual-reviews", option, str(tmp_path / "no folder" / "list"))
+    assert missing.returncode == 2
+    assert "cannot be written" in missing.stderr
+
+
 def test_wrong_usage_ends_with_64(tmp_path: Path) -> None:
     home = SendHome(tmp_path)
     assert home.send("run", "--no-such-option").returncode == 64
@@ -121,6 +159,16 @@ def test_a_first_configuration_is_commented_and_readable(home: SendHome) -> None
     assert home.send("init", "--la", "883", "--name", "Thurrock").returncode == 0
     assert (home.folder / "send.yml").read_text().count("#") > 10
     assert "LA 883, 5 sources" in home.send("doctor").stdout
+
+
+def test_the_doctor_names_each_source_to_mend_and_goes_on(fresh_home: SendHome) -> None:
+    written = (fresh_home.folder / "send.yml").read_text()
+    (fresh_home.folder / "send.yml").write_text(written.replace("borough/extracts/gias", "borough/extracts/nowhere"))
+    done = fresh_home.send("doctor")
+    assert done.returncode == 2
+    (mend,) = [line for line in done.stdout.splitlines() if line.startswith("MEND")]
+    assert "source gias" in mend
+    assert "source therapy_waits" in done.stdout
 
 
 def test_the_demo_never_touches_a_councils_own_configuration(home: SendHome) -> None:

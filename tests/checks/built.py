@@ -1,0 +1,237 @@
+"""What the warehouse makes of the clean borough, as far as the rules on core and lists read it.
+
+The tables have the columns and types of the dbt models; the rows are written here, so that a rule is tried without
+the model that it watches over.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from checks.findings import FINDING_COLUMNS
+from tests.checks.borough import NHS_NUMBER, PERSON, UPN, Step
+from tests.checks.borough import add as add_landed
+
+MODELS = Path(__file__).parents[2] / "dbt_project" / "models"
+
+CHILD = {"child_id": "CH1"}
+WHO = {**CHILD, "case_id": "C1", "upn": UPN, **PERSON}
+FINDING: dict[str, Any] = {
+    "finding_key": "f1",
+    "rule_id": "cease_date_without_reason",
+    "rule_name": "A plan that ceased says why",
+    "severity": "error",
+    "owner": "sen_team",
+    "organisation": "education",
+    "dataset": "landing/ehc_case__plan",
+    "record_id": "P7",
+    "item": "cease_reason",
+    "remedy": "Enter the reason.",
+    "first_seen_at": datetime(2026, 6, 1, 20),
+    "state": "open",
+}
+DELIVERED = ("child", "request", "assessment", "advice", "plan", "placement", "need", "review")
+CLEAN: dict[str, list[dict[str, Any]]] = {
+    "landing.load_file": [
+        {"extract": "ehc_case", "table": table, "file": f"{table}.csv", "status": "landed", "is_current": True}
+        for table in DELIVERED
+    ],
+    "core.dim_child": [{**WHO, "nhs_number": NHS_NUMBER, "record_id": "C1"}],
+    "core.dim_establishment": [{"urn": "100001", "record_id": "100001"}, {"urn": "100002", "record_id": "100002"}],
+    "core.fct_request": [
+        {
+            **CHILD,
+            "request_id": "R1",
+            "record_id": "R1",
+            "received_date": date(2024, 1, 8),
+            "decision_start_date": date(2024, 1, 8),
+            "decision_due_date": date(2024, 2, 19),
+            "decision_stop_date": date(2024, 2, 12),
+            "decision_days_taken": 35,
+            "decision_status": "in time",
+            "is_decision_within_limit": True,
+        },
+        {
+            **CHILD,
+            "request_id": "R2",
+            "record_id": "R2",
+            "received_date": date(2026, 6, 1),
+            "decision_start_date": date(2026, 6, 1),
+            "decision_due_date": date(2026, 7, 13),
+            "decision_status": "running",
+        },
+    ],
+    "core.fct_assessment": [
+        {
+            **CHILD,
+            "assessment_id": "A1",
+            "record_id": "A1",
+            "plan_start_date": date(2024, 1, 8),
+            "plan_due_date": date(2024, 5, 27),
+            "plan_stop_date": date(2024, 5, 20),
+            "plan_days_taken": 133,
+            "plan_status": "in time",
+            "is_plan_within_limit": True,
+            "no_plan_start_date": date(2024, 1, 8),
+            "no_plan_due_date": date(2024, 4, 29),
+            "no_plan_stop_date": date(2024, 4, 30),
+            "no_plan_days_taken": 113,
+            "no_plan_status": "late",
+            "is_no_plan_within_limit": False,
+        }
+    ],
+    "core.fct_advice": [
+        {
+            **CHILD,
+            "advice_id": "AD1",
+            "record_id": "AD1",
+            "advice_start_date": date(2024, 2, 13),
+            "advice_due_date": date(2024, 3, 26),
+            "advice_stop_date": date(2024, 3, 20),
+            "advice_days_taken": 36,
+            "advice_status": "in time",
+            "is_advice_within_limit": True,
+        }
+    ],
+    "core.fct_plan": [{**CHILD, "plan_id": "P1", "record_id": "P1", "is_active": True}],
+    "core.fct_need": [
+        {**CHILD, "plan_id": "P1", "need_rank": 1, "record_id": "P1|1"},
+        {**CHILD, "plan_id": "P1", "need_rank": 2, "record_id": "P1|2"},
+    ],
+    "core.fct_placement": [{**CHILD, "placement_id": "PL1", "plan_id": "P1", "record_id": "PL1"}],
+    "core.fct_named_setting": [{**CHILD, "named_setting_id": "PS1", "plan_id": "P1", "record_id": "PS1"}],
+    "core.fct_review": [
+        {
+            **CHILD,
+            "review_id": "RV1",
+            "record_id": "RV1",
+            "decision_start_date": date(2025, 5, 12),
+            "decision_due_date": date(2025, 6, 9),
+            "decision_stop_date": date(2025, 6, 2),
+            "decision_days_taken": 21,
+            "decision_status": "in time",
+            "is_decision_within_limit": True,
+            "amended_plan_start_date": date(2025, 5, 12),
+            "amended_plan_due_date": date(2025, 8, 4),
+            "amended_plan_stop_date": date(2025, 8, 4),
+            "amended_plan_days_taken": 84,
+            "amended_plan_status": "in time",
+            "is_amended_plan_within_limit": True,
+        }
+    ],
+    "core.fct_census_enrolment": [
+        {
+            **CHILD,
+            "census_date": date(2026, 1, 15),
+            "laestab": "8832001",
+            "upn": UPN,
+            "record_id": f"2026-01-15|8832001|{UPN}",
+        }
+    ],
+    "core.fct_cin_episode": [
+        {**CHILD, "social_care_id": "S1", "referral_date": date(2025, 2, 3), "record_id": "2026-03-31|S1|2025-02-03"}
+    ],
+    "core.fct_child_protection_plan": [
+        {**CHILD, "social_care_id": "S1", "start_date": date(2025, 3, 3), "record_id": "2026-03-31|S1|2025-03-03"}
+    ],
+    "core.fct_health_referral": [{**CHILD, "referral_id": "RF1", "record_id": "RF1"}],
+    "lists.list_children_with_plans": [
+        {
+            **WHO,
+            "plan_id": "P1",
+            "record_id": "P1",
+            "active_plans": 1,
+            "next_review_due_date": date(2026, 5, 12),
+            "is_review_overdue": True,
+            "review_days_overdue": 49,
+        }
+    ],
+    "lists.list_assessments_in_progress": [
+        {
+            **WHO,
+            "request_id": "R2",
+            "record_id": "R2",
+            "received_date": date(2026, 6, 1),
+            "statutory_day": 29,
+            "plan_due_date": date(2026, 10, 19),
+            "days_to_plan_due": 111,
+            "is_plan_overdue": False,
+            "advice_requested": 6,
+            "advice_outstanding": 6,
+            "advice_overdue": 1,
+            **{
+                f"advice_outstanding_{agency}": 1
+                for agency in ("education", "ep", "health", "social_care", "sensory", "other")
+            },
+        }
+    ],
+    "lists.list_annual_reviews": [
+        {**WHO, "plan_id": "P1", "cycle_number": 1, "record_id": "RV1", "is_open": False, "days_overdue": 0},
+        {**WHO, "plan_id": "P1", "cycle_number": 2, "record_id": "P1", "is_open": True, "days_overdue": 49},
+    ],
+    "lists.list_records_to_correct": [FINDING],
+    "checks.finding": [FINDING],
+    "staging.stg_ehc_case__plan": [{"plan_id": "P1", "plan_start_date": date(2024, 5, 20)}],
+    "identity.identity__record_child": [
+        {"extract": "ehc_case", "table_name": "child", "record_id": "C1", **CHILD},
+        {"extract": "ehc_case", "table_name": "plan", "record_id": "P1", **CHILD},
+    ],
+}
+
+
+def make_warehouse(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes core and lists of the clean borough beside its landing, and what their rules read besides."""
+    for step in (
+        add_landed("ehc_case__plan_setting", id="PS1", plan_id="P1", entry_date=date(2024, 9, 2)),
+        add_landed("ehc_case__request", request_id="R2", case_id="C1", received_date=date(2026, 6, 1)),
+    ):
+        step(connection)
+    for schema in ("core", "lists", "staging", "identity"):
+        connection.execute(f"create schema {schema}")
+    for path in sorted([*(MODELS / "core").glob("*.yml"), *(MODELS / "lists").glob("list_*.yml")]):
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+            columns = ", ".join(f'"{column["name"]}" {column["data_type"]}' for column in model["columns"])
+            connection.execute(f"create table {path.parent.name}.{model['name']} ({columns})")
+    connection.execute("create table staging.stg_ehc_case__plan (plan_id varchar, plan_start_date date)")
+    connection.execute(
+        "create table identity.identity__record_child "
+        "(extract varchar, table_name varchar, record_id varchar, child_id varchar)"
+    )
+    connection.execute(f"create table checks.finding ({', '.join(f'{n} {t}' for n, t in FINDING_COLUMNS.items())})")
+    for table, rows in CLEAN.items():
+        for row in rows:
+            add(table, **row)(connection)
+
+
+def add(table: str, /, **columns: Any) -> Step:
+    """One more row of a table."""
+    names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+    return lambda connection: connection.execute(
+        f"insert into {table} ({names}) values ({marks})", list(columns.values())
+    )
+
+
+def like(table: str, /, **columns: Any) -> Step:
+    """One more row, like the table's first but for these columns."""
+    return add(table, **{**CLEAN[table][0], **columns})
+
+
+def change(table: str, *, where: Any = "true", **columns: Any) -> Step:
+    """Other values in the rows of a table; ``where`` picks among several."""
+    values = ", ".join(f'"{name}" = ?' for name in columns)
+    return lambda connection: connection.execute(f"update {table} set {values} where {where}", list(columns.values()))
+
+
+def remove(table: str, *, where: str = "true") -> Step:
+    """Rows taken out of a table."""
+    return lambda connection: connection.execute(f"delete from {table} where {where}")
+
+
+def reshape(table: str, what: str) -> Step:
+    """Another shape of a table: ``drop column``, ``rename column``, ``add column``."""
+    return lambda connection: connection.execute(f"alter table {table} {what}")

@@ -1,0 +1,674 @@
+"""Every rule on core and lists: what it finds and what it must let pass. One change to the clean warehouse each."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from checks.rules import CONTRACTS, Rule, contract_paths, read_contracts
+from checks.verification import prepare, verify_contracts
+from tests.checks import borough as landed
+from tests.checks import built
+from tests.checks.borough import AS_AT, UPN, Step
+from tests.checks.built import add, change, like, remove, reshape
+
+Connection = duckdb.DuckDBPyConnection
+Found = set[str]
+
+YESTERDAY, TOMORROW = AS_AT - timedelta(days=1), AS_AT + timedelta(days=1)
+BUILT = sorted(
+    f"{path.parent.name}.{path.stem}" for layer in ("core", "lists") for path in CONTRACTS.glob(f"{layer}/*")
+)
+CHILDREN, ASSESSMENTS, REVIEWS, WORKLIST = (
+    "lists.list_children_with_plans",
+    "lists.list_assessments_in_progress",
+    "lists.list_annual_reviews",
+    "lists.list_records_to_correct",
+)
+ASSESSMENT, ADVICE, REQUEST, REVIEW = "core.fct_assessment", "core.fct_advice", "core.fct_request", "core.fct_review"
+
+GRAIN = {
+    "core.dim_child": "CH1",
+    "core.dim_establishment": "100001",
+    "core.fct_advice": "AD1",
+    "core.fct_assessment": "A1",
+    "core.fct_census_enrolment": f"2026-01-15|8832001|{UPN}",
+    "core.fct_child_protection_plan": "S1|2025-03-03",
+    "core.fct_cin_episode": "S1|2025-02-03",
+    "core.fct_health_referral": "RF1",
+    "core.fct_named_setting": "PS1",
+    "core.fct_need": "P1|1",
+    "core.fct_placement": "PL1",
+    "core.fct_plan": "P1",
+    "core.fct_request": "R1",
+    "core.fct_review": "RV1",
+    ASSESSMENTS: "R2",
+    REVIEWS: "P1|1",
+    WORKLIST: "f1",
+}
+"""The first row of each table that has one row a key, as the rule on repeated rows names it."""
+
+OF_A_CHILD = [table for table in GRAIN if table.startswith("core.fct_")]
+
+FIRST_ROW = {table: str(rows[0].get("record_id")) for table, rows in built.CLEAN.items()}
+
+FIRST_RECORD = {
+    table: FIRST_ROW[table]
+    for table in GRAIN
+    if table not in ("core.dim_child", "core.fct_cin_episode", "core.fct_child_protection_plan")
+    and table.startswith("core.")
+} | {"core.fct_cin_episode": "S1|2025-02-03", "core.fct_child_protection_plan": "S1|2025-03-03"}
+"""The first record of each table that must hold every record delivered."""
+
+
+def dated(day: date) -> dict[str, tuple[Step, str]]:
+    """What makes the first record of a table one of this day, and the record's id then."""
+    return {
+        "core.fct_advice": (landed.change("ehc_case__advice", requested_date=day), "AD1"),
+        "core.fct_assessment": (landed.change("ehc_case__assessment", agreed_date=day), "A1"),
+        "core.fct_census_enrolment": (
+            landed.change("school_census__pupil", census_date=day),
+            f"{day}|8832001|{UPN}",
+        ),
+        "core.fct_child_protection_plan": (
+            landed.change("cin_census__child_protection_plan", start_date=day),
+            f"S1|{day}",
+        ),
+        "core.fct_cin_episode": (landed.change("cin_census__cin_episode", referral_date=day), f"S1|{day}"),
+        "core.fct_health_referral": (landed.change("therapy_waits__referral", referral_received_date=day), "RF1"),
+        "core.fct_named_setting": (landed.change("ehc_case__plan_setting", entry_date=day), "PS1"),
+        "core.fct_placement": (landed.change("ehc_case__placement", entry_date=day), "PL1"),
+        "core.fct_plan": (landed.change("ehc_case__plan", start_date=day), "P1"),
+        "core.fct_request": (landed.change("ehc_case__request", where="request_id = 'R1'", received_date=day), "R1"),
+        "core.fct_review": (landed.change("ehc_case__review", meeting_date=day), "RV1"),
+    }
+
+
+PLAN_OF_TODAY = change("staging.stg_ehc_case__plan", plan_start_date=AS_AT)
+PLAN_TO_COME = change("staging.stg_ehc_case__plan", plan_start_date=TOMORROW)
+OF_A_PLAN = {"core.fct_named_setting": "PS1", "core.fct_need": "P1|1", "core.fct_placement": "PL1", REVIEW: "RV1"}
+LATER_DELIVERY = landed.like("ehc_case__plan", cease_date=AS_AT, cease_reason="2", _delivery=2)
+
+
+def clock_faults(table: str, clock: str, record_id: str) -> list[tuple[str, str, tuple[Step, ...], Found]]:
+    """Each way in which a clock of the table can contradict its own dates."""
+    row = next(row for row in built.CLEAN[table] if row["record_id"] == record_id)
+    start, due = row[f"{clock}_start_date"], row[f"{clock}_due_date"]
+    day = timedelta(days=1)
+
+    def stopped(on: date, *, is_within: bool) -> dict[str, object]:
+        return {
+            f"{clock}_stop_date": on,
+            f"{clock}_days_taken": (on - start).days,
+            f"is_{clock}_within_limit": is_within,
+        }
+
+    faults = {
+        "days that its dates do not give": {f"{clock}_days_taken": row[f"{clock}_days_taken"] + 1},
+        "stopped before it started": {**stopped(start - day, is_within=True), f"{clock}_status": "in time"},
+        "due before it started": {f"{clock}_due_date": start - day, **stopped(due, is_within=False)},
+        "in time, a day late": stopped(due + day, is_within=True),
+        "late, on the last day": stopped(due, is_within=False),
+    }
+    where = f"record_id = '{record_id}'"
+    return [
+        (f"{table}.clock_inconsistent", f"{clock} {what}", (change(table, where=where, **columns),), {record_id})
+        for what, columns in faults.items()
+    ]
+
+
+def true_clocks(table: str, clock: str, record_id: str) -> list[tuple[str, str, tuple[Step, ...]]]:
+    """Clocks that may look wrong and are not."""
+    row = next(row for row in built.CLEAN[table] if row["record_id"] == record_id)
+    start, due = row[f"{clock}_start_date"], row[f"{clock}_due_date"]
+    day = timedelta(days=1)
+    clocks = {
+        "in time on the last day": (due, True, "in time"),
+        "late the day after": (due + day, False, "late"),
+        "over on the day it started": (start, True, "in time"),
+        "known to be unreliable": (start - day, None, "unreliable"),
+    }
+    return [
+        (
+            f"{table}.clock_inconsistent",
+            f"{clock} {what}",
+            (
+                change(
+                    table,
+                    where=f"record_id = '{record_id}'",
+                    **{
+                        f"{clock}_stop_date": stop,
+                        f"{clock}_days_taken": (stop - start).days,
+                        f"is_{clock}_within_limit": is_within,
+                        f"{clock}_status": status,
+                    },
+                ),
+            ),
+        )
+        for what, (stop, is_within, status) in clocks.items()
+    ]
+
+
+CLOCKS = [
+    (REQUEST, "decision", "R1"),
+    (ASSESSMENT, "plan", "A1"),
+    (ASSESSMENT, "no_plan", "A1"),
+    (ADVICE, "advice", "AD1"),
+    (REVIEW, "decision", "RV1"),
+    (REVIEW, "amended_plan", "RV1"),
+]
+
+BREAKING: list[tuple[str, str, tuple[Step, ...], Found]] = [
+    *((f"{table}.row_repeated", "twice", (like(table),), {record}) for table, record in GRAIN.items()),
+    *(
+        (
+            f"{table}.child_unknown",
+            "a child the warehouse has not",
+            (change(table, where=f"record_id = '{FIRST_ROW[table]}'", child_id="CH9"),),
+            {FIRST_ROW[table]},
+        )
+        for table in OF_A_CHILD
+    ),
+    *(
+        (
+            f"{table}.record_lost",
+            "delivered and not there",
+            (remove(table, where=f"record_id = '{FIRST_ROW[table]}'"),),
+            {record},
+        )
+        for table, record in FIRST_RECORD.items()
+    ),
+    *(fault for table, clock, record in CLOCKS for fault in clock_faults(table, clock, record)),
+    # core
+    ("core.dim_child.case_without_child", "the child is not there", (remove("core.dim_child"),), {"C1"}),
+    (
+        "core.dim_child.case_without_child",
+        "identity gave it none",
+        (remove("identity.identity__record_child", where="table_name = 'child'"),),
+        {"C1"},
+    ),
+    (
+        "core.dim_child.case_of_two_children",
+        "two ids",
+        (like("identity.identity__record_child", child_id="CH2"),),
+        {"C1"},
+    ),
+    (
+        "core.fct_plan.ceased_plan_active",
+        "ceased and active",
+        (change("core.fct_plan", cease_date=YESTERDAY),),
+        {"P1"},
+    ),
+    (
+        "core.fct_plan.ceased_plan_active",
+        "neither ceased nor active",
+        (change("core.fct_plan", is_active=False),),
+        {"P1"},
+    ),
+    (
+        "core.fct_placement.record_lost",
+        "nobody says when it began",
+        (landed.change("ehc_case__placement", entry_date=None), remove("core.fct_placement")),
+        {"PL1"},
+    ),
+    *(
+        (
+            f"{table}.record_lost",
+            "a record of the day itself",
+            (today, remove(table, where=f"record_id = '{FIRST_ROW[table]}'")),
+            {record},
+        )
+        for table, (today, record) in dated(AS_AT).items()
+    ),
+    *(
+        (
+            f"{table}.record_lost",
+            "its plan starts on the day itself",
+            (PLAN_OF_TODAY, remove(table, where=f"record_id = '{record}'")),
+            {record},
+        )
+        for table, record in OF_A_PLAN.items()
+    ),
+    (
+        "core.fct_cin_episode.record_lost",
+        "a second episode of the child",
+        (landed.like("cin_census__cin_episode", referral_date=date(2025, 2, 4)),),
+        {"S1|2025-02-04"},
+    ),
+    (
+        "core.fct_child_protection_plan.record_lost",
+        "a second plan of the child",
+        (landed.like("cin_census__child_protection_plan", start_date=date(2025, 3, 4)),),
+        {"S1|2025-03-04"},
+    ),
+    *(
+        (
+            "core.dim_child.case_without_child",
+            what,
+            (change("identity.identity__record_child", where="table_name = 'child'", **columns),),
+            {"C1"},
+        )
+        for what, columns in (
+            ("a plan of the same number has one", {"table_name": "plan"}),
+            ("another case has one", {"record_id": "C9"}),
+        )
+    ),
+    # lists
+    *(
+        (
+            f"{table}.source_not_delivered",
+            what,
+            (step,),
+            {"child"},
+        )
+        for table in (CHILDREN, ASSESSMENTS, REVIEWS)
+        for what, step in (
+            ("never delivered", remove("landing.load_file", where="\"table\" = 'child'")),
+            ("refused", change("landing.load_file", where="\"table\" = 'child'", status="refused")),
+        )
+    ),
+    (
+        f"{CHILDREN}.active_plan_not_listed",
+        "the child is not there",
+        (remove(CHILDREN),),
+        {"P1"},
+    ),
+    (
+        f"{CHILDREN}.active_plan_not_listed",
+        "ceases tomorrow",
+        (landed.change("ehc_case__plan", cease_date=TOMORROW), remove(CHILDREN)),
+        {"P1"},
+    ),
+    *(
+        (
+            f"{CHILDREN}.active_plan_not_listed",
+            what,
+            (
+                change(CHILDREN, plan_id="P7"),
+                change("identity.identity__record_child", where="table_name = 'plan'", **columns),
+            ),
+            {"P1"},
+        )
+        for what, columns in (
+            ("only another child is there", {"child_id": "CH2"}),
+            ("the child there is that of a need of the same number", {"table_name": "need"}),
+            ("the child there is that of another plan", {"record_id": "P9"}),
+        )
+    ),
+    *(
+        (
+            rule,
+            "a plan that starts on the day itself",
+            (landed.change("ehc_case__plan", start_date=AS_AT), remove(table)),
+            {"P1"},
+        )
+        for rule, table in (
+            (f"{CHILDREN}.active_plan_not_listed", CHILDREN),
+            (f"{REVIEWS}.active_plan_without_review_cycle", REVIEWS),
+        )
+    ),
+    (f"{CHILDREN}.child_listed_twice", "twice", (like(CHILDREN, plan_id="P2"),), {"P1"}),
+    (
+        f"{CHILDREN}.listed_plan_not_active",
+        "ceased on the day itself",
+        (landed.change("ehc_case__plan", cease_date=AS_AT),),
+        {"P1"},
+    ),
+    (
+        f"{CHILDREN}.listed_plan_not_active",
+        "starts tomorrow",
+        (landed.change("ehc_case__plan", start_date=TOMORROW),),
+        {"P1"},
+    ),
+    (f"{CHILDREN}.listed_plan_not_active", "ceased in the last delivery", (LATER_DELIVERY,), {"P1"}),
+    (
+        f"{CHILDREN}.active_plans_do_not_add_up",
+        "one more than delivered",
+        (change(CHILDREN, active_plans=2),),
+        {"list_children_with_plans"},
+    ),
+    (
+        f"{CHILDREN}.active_plans_do_not_add_up",
+        "one less than delivered",
+        (landed.like("ehc_case__plan", plan_id="P2"),),
+        {"list_children_with_plans"},
+    ),
+    (
+        f"{CHILDREN}.active_plans_do_not_add_up",
+        "an empty list",
+        (remove(CHILDREN),),
+        {"list_children_with_plans"},
+    ),
+    *(
+        (f"{CHILDREN}.overdue_days_inconsistent", what, (change(CHILDREN, **columns),), {"P1"})
+        for what, columns in (
+            ("a day too many", {"review_days_overdue": 50}),
+            ("less than nothing", {"review_days_overdue": -1, "next_review_due_date": TOMORROW}),
+            ("overdue and not said so", {"is_review_overdue": False}),
+            ("due on the day itself and called overdue", {"next_review_due_date": AS_AT, "review_days_overdue": 0}),
+        )
+    ),
+    (
+        f"{ASSESSMENTS}.open_request_not_listed",
+        "not on the list",
+        (remove(ASSESSMENTS),),
+        {"R2"},
+    ),
+    (
+        f"{ASSESSMENTS}.open_request_not_listed",
+        "undecided, in so many words",
+        (landed.change("ehc_case__request", where="request_id = 'R2'", outcome="A"), remove(ASSESSMENTS)),
+        {"R2"},
+    ),
+    (
+        f"{ASSESSMENTS}.open_request_not_listed",
+        "received on the day itself",
+        (landed.change("ehc_case__request", where="request_id = 'R2'", received_date=AS_AT), remove(ASSESSMENTS)),
+        {"R2"},
+    ),
+    *(
+        (f"{ASSESSMENTS}.statutory_day_inconsistent", what, (change(ASSESSMENTS, **columns),), {"R2"})
+        for what, columns in (
+            ("a day too many", {"statutory_day": 30}),
+            ("before it was received", {"statutory_day": -1, "received_date": TOMORROW}),
+            ("a day too many to the plan", {"days_to_plan_due": 112}),
+            ("overdue too early", {"is_plan_overdue": True}),
+            ("overdue on the day it is due", {"plan_due_date": AS_AT, "days_to_plan_due": 0, "is_plan_overdue": True}),
+            ("overdue and not said so", {"plan_due_date": YESTERDAY, "days_to_plan_due": -1}),
+        )
+    ),
+    *(
+        (f"{ASSESSMENTS}.advice_counts_inconsistent", what, (change(ASSESSMENTS, **columns),), {"R2"})
+        for what, columns in (
+            ("more outstanding than asked for", {"advice_requested": 5}),
+            ("more overdue than outstanding", {"advice_overdue": 7}),
+            *(
+                (f"{agency} left out", {f"advice_outstanding_{agency}": 0})
+                for agency in ("education", "ep", "health", "social_care", "sensory", "other")
+            ),
+        )
+    ),
+    (f"{REVIEWS}.active_plan_without_review_cycle", "no cycle", (remove(REVIEWS),), {"P1"}),
+    (
+        f"{REVIEWS}.overdue_days_negative",
+        "less than nothing",
+        (change(REVIEWS, where="cycle_number = 2", days_overdue=-1),),
+        {"P1"},
+    ),
+    (
+        f"{REVIEWS}.overdue_days_negative",
+        "overdue and over",
+        (change(REVIEWS, where="cycle_number = 1", days_overdue=1),),
+        {"RV1"},
+    ),
+    (f"{WORKLIST}.finding_not_listed", "not on the list", (remove(WORKLIST),), {"f1"}),
+    *(
+        (f"{WORKLIST}.finding_incomplete", f"no {column}", (change(WORKLIST, **{column: None}),), {"f1"})
+        for column in ("rule_id", "severity", "owner", "remedy", "state", "first_seen_at")
+    ),
+]
+
+PASSING: list[tuple[str, str, tuple[Step, ...]]] = [
+    *(
+        (f"{table}.child_unknown", "its references lead to no child", (change(table, child_id=None),))
+        for table in OF_A_CHILD
+    ),
+    *(
+        (
+            f"{table}.record_lost",
+            "a record of a day to come",
+            (to_come, remove(table, where=f"record_id = '{FIRST_ROW[table]}'")),
+        )
+        for table, (to_come, _) in dated(TOMORROW).items()
+    ),
+    *(
+        (f"{table}.record_lost", "its plan starts in days to come", (PLAN_TO_COME, remove(table)))
+        for table in OF_A_PLAN
+    ),
+    *(
+        (
+            f"{table}.clock_inconsistent",
+            f"{clock} due and over on the day it started",
+            (
+                change(
+                    table,
+                    where=f"record_id = '{record}'",
+                    **dict.fromkeys((f"{clock}_{end}_date" for end in ("start", "due", "stop")), AS_AT),
+                    **{f"{clock}_days_taken": 0, f"is_{clock}_within_limit": True},
+                ),
+            ),
+        )
+        for table, clock, record in CLOCKS
+    ),
+    *(clock for table, name, record in CLOCKS for clock in true_clocks(table, name, record)),
+    # core
+    (
+        "core.fct_review.record_lost",
+        "nobody says when they met",
+        (landed.change("ehc_case__review", meeting_date=None), remove(REVIEW)),
+    ),
+    (
+        "core.dim_child.case_without_child",
+        "two cases of one child",
+        (
+            landed.like("ehc_case__child", case_id="C2"),
+            like("identity.identity__record_child", record_id="C2"),
+        ),
+    ),
+    ("core.dim_child.case_of_two_children", "one id given twice", (like("identity.identity__record_child"),)),
+    (
+        "core.dim_child.case_of_two_children",
+        "a number that is another extract's too",
+        (like("identity.identity__record_child", extract="cin_census", child_id="CH2"),),
+    ),
+    (
+        "core.dim_child.case_of_two_children",
+        "a number that is a plan's too",
+        (like("identity.identity__record_child", table_name="plan", child_id="CH2"),),
+    ),
+    (
+        "core.fct_plan.ceased_plan_active",
+        "ceased and not active",
+        (change("core.fct_plan", cease_date=YESTERDAY, is_active=False),),
+    ),
+    # lists
+    *(
+        (
+            f"{table}.source_not_delivered",
+            "delivered, and once refused",
+            (like("landing.load_file", file="child_2.csv", status="refused"),),
+        )
+        for table in (CHILDREN, ASSESSMENTS, REVIEWS)
+    ),
+    (
+        f"{CHILDREN}.active_plan_not_listed",
+        "listed with another of the child's plans",
+        (change(CHILDREN, plan_id="P7"),),
+    ),
+    *(
+        (f"{CHILDREN}.active_plan_not_listed", what, (step, remove(CHILDREN)))
+        for what, step in (
+            ("ceased on the day itself", landed.change("ehc_case__plan", cease_date=AS_AT)),
+            ("starts tomorrow", landed.change("ehc_case__plan", start_date=TOMORROW)),
+            ("ceased in the last delivery", LATER_DELIVERY),
+        )
+    ),
+    (
+        f"{CHILDREN}.child_listed_twice",
+        "two rows that belong to no child",
+        (change(CHILDREN, child_id=None), like(CHILDREN, child_id=None, plan_id="P2")),
+    ),
+    (
+        f"{CHILDREN}.active_plans_do_not_add_up",
+        "two plans of one child",
+        (change(CHILDREN, active_plans=2), landed.like("ehc_case__plan", plan_id="P2")),
+    ),
+    *(
+        (
+            f"{CHILDREN}.{rule_id}",
+            "a plan that starts on the day itself",
+            (landed.change("ehc_case__plan", start_date=AS_AT),),
+        )
+        for rule_id in ("listed_plan_not_active", "active_plans_do_not_add_up")
+    ),
+    (
+        f"{CHILDREN}.active_plans_do_not_add_up",
+        "ceased on the day itself and counted no more",
+        (landed.change("ehc_case__plan", cease_date=AS_AT), change(CHILDREN, active_plans=0)),
+    ),
+    (f"{ASSESSMENTS}.advice_counts_inconsistent", "all overdue", (change(ASSESSMENTS, advice_overdue=6),)),
+    (
+        f"{CHILDREN}.overdue_days_inconsistent",
+        "due on the day itself",
+        (change(CHILDREN, next_review_due_date=AS_AT, review_days_overdue=0, is_review_overdue=False),),
+    ),
+    (
+        f"{CHILDREN}.overdue_days_inconsistent",
+        "due yesterday",
+        (change(CHILDREN, next_review_due_date=YESTERDAY, review_days_overdue=1, is_review_overdue=True),),
+    ),
+    *(
+        (
+            f"{ASSESSMENTS}.open_request_not_listed",
+            what,
+            (landed.change("ehc_case__request", where="request_id = 'R2'", **columns), remove(ASSESSMENTS)),
+        )
+        for what, columns in (
+            ("decided", {"outcome": "N"}),
+            ("the child moved to another LA", {"exported_la": "882"}),
+            ("received tomorrow", {"received_date": TOMORROW}),
+        )
+    ),
+    (
+        f"{ASSESSMENTS}.open_request_not_listed",
+        "being assessed",
+        (landed.like("ehc_case__assessment", assessment_id="A2", request_id="R2"), remove(ASSESSMENTS)),
+    ),
+    (
+        f"{ASSESSMENTS}.statutory_day_inconsistent",
+        "received on the day itself",
+        (change(ASSESSMENTS, received_date=AS_AT, statutory_day=0),),
+    ),
+    (
+        f"{ASSESSMENTS}.row_repeated",
+        "one request, two assessments",
+        (change(ASSESSMENTS, assessment_id="A2"), like(ASSESSMENTS, assessment_id="A3")),
+    ),
+    (
+        f"{REVIEWS}.active_plan_without_review_cycle",
+        "the plan ceased",
+        (landed.change("ehc_case__plan", cease_date=AS_AT), remove(REVIEWS)),
+    ),
+    (f"{WORKLIST}.finding_not_listed", "nothing found", (remove("checks.finding"), remove(WORKLIST))),
+    (
+        f"{WORKLIST}.finding_incomplete",
+        "a finding of no record and no child",
+        (change(WORKLIST, record_id=None, child_id=None, item=None, value=None, source_file=None),),
+    ),
+]
+
+FIRST_BREAKING = {name: steps for name, _, steps, _ in reversed(BREAKING)}
+
+
+def apply(steps: tuple[Step, ...], connection: Connection) -> None:
+    for step in steps:
+        step(connection)
+
+
+def named(rules: tuple[Rule, ...], name: str) -> Rule:
+    table, _, rule_id = name.rpartition(".")
+    return next(rule for rule in rules if rule.dataset == table.replace(".", "/") and rule.rule_id == rule_id)
+
+
+def found_by(rule: Rule, connection: Connection) -> list[str]:
+    """The record of each failing row."""
+    return [record for (record,) in connection.execute(f"select record_id from ({rule.query})").fetchall()]
+
+
+def path_of(table: str) -> Path:
+    return CONTRACTS / f"{table.replace('.', '/')}.yml"
+
+
+def test_every_rule_has_a_breaking_example(built_rules: tuple[Rule, ...]) -> None:
+    stated = {f"{rule.dataset.replace('/', '.')}.{rule.rule_id}" for rule in built_rules}
+    assert {*FIRST_BREAKING, *(f"{table}.columns_as_agreed" for table in BUILT)} == stated
+
+
+def test_only_the_agreed_columns_are_checked_without_a_query(built_rules: tuple[Rule, ...]) -> None:
+    assert {rule.rule_id for rule in built_rules if rule.query is None} == {"columns_as_agreed"}
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "found"),
+    [pytest.param(name, steps, found, id=f"{name}: {what}") for name, what, steps, found in BREAKING],
+)
+def test_the_rule_finds(
+    name: str, steps: tuple[Step, ...], found: Found, warehouse: Connection, built_rules: tuple[Rule, ...]
+) -> None:
+    apply(steps, warehouse)
+    rows = found_by(named(built_rules, name), warehouse)
+    assert set(rows) == found
+    assert len(rows) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"), [pytest.param(name, steps, id=f"{name}: {what}") for name, what, steps in PASSING]
+)
+def test_the_rule_lets_pass(
+    name: str, steps: tuple[Step, ...], warehouse: Connection, built_rules: tuple[Rule, ...]
+) -> None:
+    apply(steps, warehouse)
+    assert found_by(named(built_rules, name), warehouse) == []
+
+
+def test_soda_passes_the_clean_warehouse(warehouse: Connection, built_rules: tuple[Rule, ...]) -> None:
+    results = verify_contracts(warehouse, [path_of(table) for table in BUILT])
+    assert {result.rule for result in results} == set(built_rules)
+    assert {result.rule_id for result in results if result.outcome != "passed"} == set()
+
+
+@pytest.mark.parametrize("table", BUILT)
+def test_soda_says_what_the_query_says(table: str, warehouse: Connection, built_rules: tuple[Rule, ...]) -> None:
+    """The contract as Soda runs it, for the first breaking example of each of its rules in turn."""
+    for rule in built_rules:
+        if rule.dataset == table.replace(".", "/") and rule.query is not None:
+            warehouse.execute("rollback")
+            warehouse.execute("begin")
+            apply(FIRST_BREAKING[f"{table}.{rule.rule_id}"], warehouse)
+            results = verify_contracts(warehouse, [path_of(table)])
+            (result,) = [result for result in results if result.rule == rule]
+            assert (result.outcome, result.failed_rows) == ("failed", len(found_by(rule, warehouse))), rule.rule_id
+
+
+@pytest.mark.parametrize(
+    "what", ["drop column source_row", "rename column source_row to row_number", "add column shoe_size integer"]
+)
+def test_a_table_of_another_shape_is_not_as_agreed(what: str) -> None:
+    """Outside a transaction, as in a run: the rules that read the column are stopped and stop no other."""
+    with duckdb.connect() as connection:
+        landed.make_borough(connection)
+        prepare(connection)
+        built.make_warehouse(connection)
+        for table in BUILT:
+            reshape(table, what)(connection)
+        results = verify_contracts(connection, [path_of(table) for table in BUILT])
+    agreed = {result.dataset: result.outcome for result in results if result.rule_id == "columns_as_agreed"}
+    assert agreed == {table.replace(".", "/"): "failed" for table in BUILT}
+
+
+def test_the_columns_agreed_are_those_of_the_model() -> None:
+    first, last = contract_paths()
+    for contract in read_contracts(first + last):
+        layer, _, table = contract.dataset.partition("/")
+        if layer != "landing":
+            (model,) = yaml.safe_load((built.MODELS / layer / f"{table}.yml").read_text(encoding="utf-8"))["models"]
+            assert contract.columns == tuple(column["name"] for column in model["columns"]), contract.dataset
+
+
+def test_a_record_of_another_key_is_no_repetition(warehouse: Connection, built_rules: tuple[Rule, ...]) -> None:
+    add("core.fct_need", plan_id="P2", need_rank=1, record_id="P2|1")(warehouse)
+    assert found_by(named(built_rules, "core.fct_need.row_repeated"), warehouse) == []

