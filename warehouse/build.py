@@ -6,6 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -20,7 +21,8 @@ from connectors.landing import register_landing
 from warehouse.home import Home
 
 PROJECT = Path(__file__).parents[1] / "dbt_project"
-MEMORY_LIMIT = "900MB"
+LEAST_MEMORY_MB, MOST_MEMORY_MB = 900, 3_000
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 # Unit tests are of the code and run in the test suite; the private file is new, so dbt need not look what is in it.
 LEAN = ("--exclude-resource-type", "unit_test", "--no-populate-cache")
 
@@ -49,10 +51,21 @@ def _identifier_list(paths: Sequence[Path]) -> str:
     return ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
 
 
+def memory_limit() -> str:
+    """What DuckDB may hold while building, before it spills to disk: two fifths of the machine's or container's memory.
+
+    At least 900 MB, which one LA needs, and at most 3 GB, which does for all of England.
+    """
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # no container, or one without a limit
+        machine = min(machine, int(CGROUP_LIMIT.read_text()))
+    return f"{min(MOST_MEMORY_MB, max(LEAST_MEMORY_MB, int(machine * 0.4 / 1e6)))}MB"
+
+
 def open_for_building(path: Path, temporary: Path) -> duckdb.DuckDBPyConnection:
     """A read-write connection to the private build file, within the run's memory limit."""
     return duckdb.connect(
-        str(path), config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(temporary), "threads": "2"}
+        str(path), config={"memory_limit": memory_limit(), "temp_directory": str(temporary), "threads": "2"}
     )
 
 
@@ -115,7 +128,7 @@ class DbtProject:
         self._manifest: Any = None
         self._warming: threading.Thread | None = None
         os.environ["SEND_WAREHOUSE"] = str(home.building)
-        os.environ["SEND_MEMORY_LIMIT"] = MEMORY_LIMIT
+        os.environ["SEND_MEMORY_LIMIT"] = memory_limit()
         os.environ["SEND_TEMP_DIRECTORY"] = str(home.temporary)
 
     def warm_up(self) -> None:

@@ -17,6 +17,7 @@ from synthetic.borough import BoroughSummary, make_borough
 from synthetic.caseload import make_caseload
 from synthetic.published import PLACEMENT_KINDS, figures_of
 
+IN_OUR_WORDS = ("ehc_case", "school_census", "therapy_waits", "cin_census")
 DAYS = (date(2026, 2, 28), date(2026, 9, 1), date(2027, 1, 21), date(2028, 2, 29), date(2025, 6, 30))
 
 
@@ -47,7 +48,10 @@ def test_the_truth_names_the_record_at_its_file_and_row(seed: int, children: int
     summary: BoroughSummary = make_borough(tmp_path, seed=seed, children=children, as_at=as_at)
     faults = truth(tmp_path)
     assert len(faults) == summary.planted > 0
-    for fault in faults:
+    # The other extracts call and write their keys as their suppliers do; a whole run compares those (test_truth).
+    in_our_words = [fault for fault in faults if fault["extract"] in IN_OUR_WORDS]
+    assert in_our_words
+    for fault in in_our_words:
         record = record_at(tmp_path, fault)
         # A row that is no record, say a ragged one, has no id that could be told.
         if not fault["record_id"]:
@@ -87,7 +91,7 @@ def test_placements_and_timeliness_follow_the_published_figures() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"children": 49}, "between 50 and 250,000 children"),
+        ({"children": 49}, "between 50 and 2,000,000 children"),
         ({"seed": -1}, "seed is a whole number from 0"),
         ({"as_at": date(2, 1, 1)}, "a day from 01/09/2017"),
         ({"la_code": "999"}, "no published figures for the local authority '999'"),
