@@ -30,6 +30,8 @@ LANDED_COLUMNS = (
     "_load_id varchar, _file varchar, _row bigint, "
     '_issues struct("column" varchar, problem varchar, "value" varchar)[], _delivery bigint, _landed_at timestamp'
 )
+LISTS = sorted(path.stem for path in (PROJECT / "models" / "lists").glob("list_*.sql") if "correct" not in path.stem)
+"""The lists made from extracts; the records to correct are made from findings."""
 WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
 KNOWN_AT = datetime(2025, 6, 30, 20, 0)
 AS_AT = date(2025, 6, 30)

@@ -58,3 +58,41 @@ def establishment(urn: str, **columns: Any) -> Row:
         "establishment_status_code": "1",
         **columns,
     }
+
+
+def placement(record: str, plan_id: str, **columns: Any) -> Row:
+    return {"id": record, "plan_id": plan_id, "rank": 1, "entry_date": date(2024, 9, 2), **columns}
+
+
+def visit(visit_id: str, case_id: str | None, day: date, **columns: Any) -> Row:
+    return {"visit_id": visit_id, "case_id": case_id, "date": day, "kind": "welfare", **columns}
+
+
+def on_register(register_id: str, status: str, **columns: Any) -> Row:
+    person = {"surname": "Abara", "forename": "Ife", "birth_date": date(2014, 3, 9)}
+    return {"register_id": register_id, "status": status, "start_date": date(2025, 1, 6), **person, **columns}
+
+
+def client(client_id: str, activity_code: str, **columns: Any) -> Row:
+    person = {"birth_date": date(2007, 3, 9), "period_end": date(2025, 5, 31)}
+    return {"client_id": client_id, "activity_code": activity_code, **person, **columns}
+
+
+def logged_advice(advice_ref: str, nhs_number: str | None, **columns: Any) -> Row:
+    person = {"child_name": "Ife Abara", "birth_date": date(2014, 3, 9), "nhs_number": nhs_number}
+    return {"advice_ref": advice_ref, "requested_date": date(2025, 6, 2), **person, **columns}
+
+
+def commissioned(urn: str, kind: str, places: int, **columns: Any) -> Row:
+    return {"urn": urn, "kind": kind, "places": places, "academic_year": "2024/25", **columns}
+
+
+def with_plans(*names: str, **columns: Any) -> dict[str, list[Row]]:
+    """A case, an agreed request and a plan of 22 January 2024 for each name."""
+    return {
+        "ehc_case__child": [case(name, **columns) for name in names],
+        "ehc_case__request": [
+            request(f"R-{name}", name, outcome="Y", outcome_date=date(2023, 10, 9)) for name in names
+        ],
+        "ehc_case__plan": [plan(f"P-{name}", f"R-{name}") for name in names],
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.warehouse.conftest import Build, Warehouse
+from tests.warehouse.conftest import LISTS, Build, Warehouse
 from tests.warehouse.landed import advice, assessment, case, establishment, plan, referral, request, review
 
 
@@ -154,5 +154,5 @@ def test_an_establishment_was_open_then(autumn: Warehouse) -> None:
 
 def test_the_same_day_asked_twice_gives_the_same_lists(autumn: Warehouse, build: Build) -> None:
     again = build(STORY, as_at=date(2024, 10, 1))
-    for name in ("list_children_with_plans", "list_assessments_in_progress", "list_annual_reviews"):
+    for name in LISTS:
         assert again.rows(f"from lists.{name}") == autumn.rows(f"from lists.{name}")

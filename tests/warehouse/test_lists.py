@@ -14,18 +14,16 @@ from tests.warehouse.landed import (
     case,
     child_in_need,
     establishment,
+    placement,
     plan,
     referral,
     request,
     review,
+    with_plans,
 )
 
 AS_AT = date(2025, 6, 30)
 AGREED = date(2023, 10, 9)
-
-
-def placement(record: str, plan_id: str, **columns: Any) -> dict[str, Any]:
-    return {"id": record, "plan_id": plan_id, "rank": 1, "entry_date": date(2024, 9, 2), **columns}
 
 
 def in_need(**columns: Any) -> dict[str, Any]:
@@ -33,14 +31,11 @@ def in_need(**columns: Any) -> dict[str, Any]:
 
 
 def cases_with_plans(*names: str) -> dict[str, list[dict[str, Any]]]:
-    """A case, a request and a plan of 22 January 2024 for each name."""
-    return {
-        "ehc_case__child": [case(name, social_care_id=f"S-{name}") for name in names],
-        "ehc_case__request": [
-            request(f"R-{name}", name, outcome="Y", outcome_date=date(2023, 10, 9)) for name in names
-        ],
-        "ehc_case__plan": [plan(f"P-{name}", f"R-{name}") for name in names],
-    }
+    """As ``with_plans``, each child with a number in social care."""
+    landing = with_plans(*names)
+    for child in landing["ehc_case__child"]:
+        child["social_care_id"] = f"S-{child['case_id']}"
+    return landing
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +234,10 @@ def test_the_exception_claimed_is_shown(assessments: Warehouse) -> None:
 
 def test_an_agreed_request_without_assessment_is_not_lost(assessments: Warehouse) -> None:
     assert in_progress(assessments, "unrecorded")["stage"] == "agreed but no assessment recorded"
+
+
+def test_a_request_with_a_plan_and_no_assessment_is_over(build: Build) -> None:
+    assert build(cases_with_plans("transferred"), as_at=AS_AT).rows("from lists.list_assessments_in_progress") == []
 
 
 def test_an_assessment_whose_request_was_quarantined_is_not_lost(assessments: Warehouse) -> None:

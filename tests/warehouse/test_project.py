@@ -13,8 +13,18 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.warehouse.conftest import PROJECT, Build, Dbt, dbt_folders
-from tests.warehouse.landed import case, plan, pupil, request
+from tests.warehouse.conftest import LISTS, PROJECT, Build, Dbt, dbt_folders
+from tests.warehouse.landed import (
+    case,
+    commissioned,
+    establishment,
+    on_register,
+    placement,
+    plan,
+    pupil,
+    request,
+    visit,
+)
 
 MARTS = ("core", "lists")
 
@@ -52,7 +62,7 @@ def test_every_grain_holds_on_records_that_came_twice(dbt: Dbt, build: Build) ->
 
 def test_an_empty_landing_builds_empty_lists(build: Build) -> None:
     warehouse = build({})
-    for name in ("list_children_with_plans", "list_assessments_in_progress", "list_annual_reviews"):
+    for name in LISTS:
         assert warehouse.rows(f"from lists.{name}") == []
 
 
@@ -202,11 +212,19 @@ def test_the_same_landing_gives_the_same_bytes(build: Build, tmp_path: Path) -> 
         "ehc_case__request": [request(f"R{name}", name) for name in names],
         "ehc_case__plan": [plan(f"P{name}", f"R{name}", start_date=date(2024, 1, 1)) for name in names],
         "school_census__pupil": [pupil(f"A{name}", forename=name) for name in names],
+        "gias__establishment": [establishment("300", type_of_establishment_name="Community special school")],
+        "ehc_case__placement": [placement(f"T{name}", f"P{name}", sen_setting="EHE") for name in names[:50]],
+        "ehc_case__plan_setting": [placement(f"N{name}", f"P{name}", urn="300") for name in names],
+        "ehc_case__visit": [
+            visit(f"{kind}{name}", name, date(2025, 1, 6), kind=kind) for name in names for kind in ("qa", "welfare")
+        ],
+        "ehe_cme__register": [on_register(f"E{name}", "CME", upn=f"A{name}") for name in names[50:200]],
+        "commissioned_places__place": [commissioned("300", "special_school", 7)],
     }
     contents = []
     for number in range(2):
         warehouse = build(landing)
-        for table in ("list_children_with_plans", "list_assessments_in_progress", "list_annual_reviews"):
+        for table in LISTS:
             path = tmp_path / f"{table}-{number}.parquet"
             warehouse.connection.execute(f"copy lists.{table} to '{path}' (format parquet)")
         contents.append({path.name[:-10]: path.read_bytes() for path in sorted(tmp_path.glob(f"*-{number}.parquet"))})

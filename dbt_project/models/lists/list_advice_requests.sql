@@ -29,20 +29,24 @@ with asked as (
 
 logged as (
     select
-        advice_ref,
-        child_id,
-        service,
-        clinician,
-        requested_date,
-        returned_date,
-        advice_due_date,
-        advice_status,
-        is_advice_within_limit,
-        row_number() over (partition by child_id, requested_date order by advice_ref) as place_of_day,
-        record_id,
-        source_file,
-        source_row
-    from {{ ref('fct_health_advice') }}
+        logged.advice_ref,
+        logged.child_id,
+        logged.service,
+        logged.clinician,
+        logged.requested_date,
+        logged.returned_date,
+        logged.advice_due_date,
+        logged.advice_status,
+        logged.is_advice_within_limit,
+        row_number() over (
+            partition by logged.child_id, logged.requested_date order by logged.advice_ref
+        ) as place_of_day,
+        logged.record_id,
+        logged.source_file,
+        logged.source_row
+    from {{ ref('fct_health_advice') }} as logged
+    -- an entry whose child no sure key leads to a case is most likely one of the requests above, and waits in core
+    inner join {{ ref('dim_child') }} as child on logged.child_id = child.child_id and child.case_id is not null
 ),
 
 managers as (

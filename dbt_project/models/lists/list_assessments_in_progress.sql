@@ -22,10 +22,14 @@ with cases as (
     -- full: a request may have no assessment yet, and an assessment whose request was quarantined is still in progress
     full join {{ ref('fct_assessment') }} as assessment on request.request_id = assessment.request_id
     cross join {{ source('landing', 'run') }} as run
+    -- left: a plan may be transferred in or older than the records, and then has no assessment
+    left join (select distinct request_id from {{ ref('fct_plan') }}) as planned
+        on request.request_id = planned.request_id
     where
         coalesce(
             assessment.is_open,
-            request.is_open or (request.outcome = 'Y' and request.exported_la is null)
+            request.is_open
+            or (request.outcome = 'Y' and request.exported_la is null and planned.request_id is null)
         )
 ),
 

@@ -1,5 +1,6 @@
--- One row per establishment, academic year and kind of specialist place. Where an establishment has one kind
--- commissioned besides units, its pupils fill that kind whatever the register makes of it.
+-- One row per establishment, academic year and kind of specialist place. Where an establishment has one kind of unit
+-- commissioned, whoever is in a unit there fills it, whichever of the two words the placement has; so too where it has
+-- one kind besides units, whatever the register makes of it.
 with commissioned as (
     select
         urn,
@@ -15,9 +16,9 @@ with commissioned as (
             when academic_year_start_date <= run.as_at
                 then least(run.as_at, (academic_year_start_date + interval 1 year)::date - 1)
         end as counted_on_date,
-        place_kind not in ('sen_unit', 'resourced_provision')
-        and count(*) filter (where place_kind not in ('sen_unit', 'resourced_provision')) over (
-            partition by urn, academic_year
+        place_kind in ('sen_unit', 'resourced_provision') as is_unit,
+        count(*) over (
+            partition by urn, academic_year, place_kind in ('sen_unit', 'resourced_provision')
         ) = 1 as is_only_kind,
         record_id,
         source_file,
@@ -42,6 +43,7 @@ placements as (
             when regexp_matches(establishment.establishment_type, '(?i)pupil referral|alternative provision')
                 then 'alternative_provision'
         end as place_kind,
+        place_kind in ('sen_unit', 'resourced_provision') as is_unit,
         placement.entry_date,
         placement.leaving_date,
         plan.plan_start_date,
@@ -85,13 +87,8 @@ filled as (
             and commissioned.counted_on_date < coalesce(
                 least(placements.leaving_date, placements.cease_date), date '9999-12-31'
             )
-            and (
-                commissioned.place_kind = placements.place_kind
-                or (
-                    commissioned.is_only_kind
-                    and placements.place_kind not in ('sen_unit', 'resourced_provision')
-                )
-            )
+            and commissioned.is_unit = placements.is_unit
+            and (commissioned.is_only_kind or commissioned.place_kind = placements.place_kind)
     union all
     select
         placements.urn,
@@ -109,13 +106,8 @@ filled as (
         on
             placements.urn = commissioned.urn
             and this_year.academic_year_start_date = commissioned.academic_year_start_date
-            and (
-                placements.place_kind = commissioned.place_kind
-                or (
-                    commissioned.is_only_kind
-                    and placements.place_kind not in ('sen_unit', 'resourced_provision')
-                )
-            )
+            and placements.is_unit = commissioned.is_unit
+            and (commissioned.is_only_kind or placements.place_kind = commissioned.place_kind)
     where
         placements.leaving_date is null
         and placements.cease_date is null
