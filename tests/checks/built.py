@@ -35,7 +35,67 @@ FINDING: dict[str, Any] = {
     "first_seen_at": datetime(2026, 6, 1, 20),
     "state": "open",
 }
-DELIVERED = ("child", "request", "assessment", "advice", "plan", "placement", "need", "review")
+DELIVERED = (
+    "child",
+    "request",
+    "assessment",
+    "advice",
+    "plan",
+    "placement",
+    "need",
+    "review",
+    "caseworker",
+    "plan_setting",
+    "awaiting_provision",
+    "visit",
+)
+DAY = date(2026, 1, 12)
+OVERDUE = ("decisions", "plans", "advice", "reviews", "review_decisions", "amended_plans", "phase_transfers", "visits")
+AGES = ("early_years", "primary", "secondary", "post_16", "19_to_25", "age_not_known")
+LANDED: dict[str, tuple[str, dict[str, Any]]] = {
+    "core.dim_caseworker": ("ehc_case__caseworker", {"id": "W1", "started": DAY}),
+    "core.fct_attainment": (
+        "attainment__result",
+        {"academic_year": "2024/25", "key_stage": "KS2", "upn": UPN, "subject": "reading"},
+    ),
+    "core.fct_audit": ("ehc_case__audit", {"audit_id": "AU1", "date": DAY}),
+    "core.fct_awaiting_provision": ("ehc_case__awaiting_provision", {"case_id": "C1", "since": DAY}),
+    "core.fct_commissioned_places": (
+        "commissioned_places__place",
+        {"urn": "100001", "academic_year": "2025/26", "kind": "special_school"},
+    ),
+    "core.fct_complaint": ("ehc_case__complaint", {"id": "CO1", "received": DAY}),
+    "core.fct_continuing_care": ("continuing_care__package", {"package_id": "CC1", "referral_date": DAY}),
+    "core.fct_early_notification": (
+        "early_notifications__notification",
+        {"notification_id": "EN1", "notified_date": DAY},
+    ),
+    "core.fct_ehe_cme": ("ehe_cme__register", {"register_id": "RG1", "start_date": DAY}),
+    "core.fct_exclusion": (
+        "school_census__exclusion",
+        {"census_date": DAY, "laestab": "8832001", "upn": UPN, "start_date": DAY, "category": "SUSP"},
+    ),
+    "core.fct_health_advice": ("health_advice__advice", {"advice_ref": "HA1", "requested_date": DAY}),
+    "core.fct_high_needs_spend": (
+        "high_needs_spend__spend",
+        {"placement_id": "PL1", "month": DAY, "kind": "top_up", "forecast": False},
+    ),
+    "core.fct_inspection": (
+        "ofsted__inspection",
+        {"urn": "100001", "inspection_start_date": DAY, "publication_date": DAY},
+    ),
+    "core.fct_looked_after_episode": ("ssda903__episode", {"child": "S1", "start_date": DAY, "start_reason": "S"}),
+    "core.fct_mediation_appeal": ("ehc_case__mediation_appeal", {"id": "MA1", "lodged_date": DAY}),
+    "core.fct_post_16_activity": ("nccis__client", {"period_end": DAY, "client_id": "N1"}),
+    "core.fct_short_break": (
+        "short_breaks__break",
+        {"social_care_id": "S1", "service": "overnight", "start_date": DAY},
+    ),
+    "core.fct_survey_response": ("ehc_case__survey_response", {"id": "SR1", "submitted": DAY}),
+    "core.fct_visit": ("ehc_case__visit", {"visit_id": "V1", "date": DAY}),
+    "core.fct_youth_justice": ("youth_justice__intervention", {"intervention_id": "YJ1", "start_date": DAY}),
+}
+"""The record landed of which a fact holds its row, beside what the clean borough has landed."""
 CLEAN: dict[str, list[dict[str, Any]]] = {
     "landing.load_file": [
         {"extract": "ehc_case", "table": table, "file": f"{table}.csv", "status": "landed", "is_current": True}
@@ -103,7 +163,19 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
         {**CHILD, "plan_id": "P1", "need_rank": 1, "record_id": "P1|1"},
         {**CHILD, "plan_id": "P1", "need_rank": 2, "record_id": "P1|2"},
     ],
-    "core.fct_placement": [{**CHILD, "placement_id": "PL1", "plan_id": "P1", "record_id": "PL1"}],
+    "core.fct_placement": [
+        {
+            **CHILD,
+            "placement_id": "PL1",
+            "plan_id": "P1",
+            "record_id": "PL1",
+            "setting_rank": 1,
+            "entry_date": date(2024, 9, 2),
+            "is_current": True,
+            "is_specialist": False,
+            "is_in_education": True,
+        }
+    ],
     "core.fct_named_setting": [{**CHILD, "named_setting_id": "PS1", "plan_id": "P1", "record_id": "PS1"}],
     "core.fct_review": [
         {
@@ -140,6 +212,80 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
         {**CHILD, "social_care_id": "S1", "start_date": date(2025, 3, 3), "record_id": "2026-03-31|S1|2025-03-03"}
     ],
     "core.fct_health_referral": [{**CHILD, "referral_id": "RF1", "record_id": "RF1"}],
+    "core.dim_caseworker": [{"caseworker_id": "W1", "record_id": "W1"}],
+    "core.fct_attainment": [
+        {
+            **CHILD,
+            **LANDED["core.fct_attainment"][1],
+            "record_id": f"2024/25|KS2|{UPN}|reading",
+        }
+    ],
+    "core.fct_audit": [{**CHILD, "audit_id": "AU1", "record_id": "AU1"}],
+    "core.fct_awaiting_provision": [
+        {**CHILD, "case_id": "C1", "waiting_since_date": DAY, "record_id": f"C1|{DAY}"},
+    ],
+    "core.fct_commissioned_places": [
+        {
+            "urn": "100001",
+            "academic_year": "2025/26",
+            "place_kind": "special_school",
+            "record_id": "100001|2025/26|special_school",
+        }
+    ],
+    "core.fct_complaint": [{**CHILD, "complaint_id": "CO1", "record_id": "CO1"}],
+    "core.fct_continuing_care": [{**CHILD, "package_id": "CC1", "record_id": "CC1"}],
+    "core.fct_early_notification": [{**CHILD, "notification_id": "EN1", "record_id": "EN1"}],
+    "core.fct_ehe_cme": [
+        {**CHILD, "register_id": "RG1", "register_status": "EHE", "is_open": False, "record_id": "RG1"}
+    ],
+    "core.fct_exclusion": [
+        {
+            **CHILD,
+            "laestab": "8832001",
+            "upn": UPN,
+            "start_date": DAY,
+            "exclusion_category": "SUSP",
+            "record_id": f"{DAY}|8832001|{UPN}|{DAY}|SUSP",
+        }
+    ],
+    "core.fct_health_advice": [
+        {
+            **CHILD,
+            "advice_ref": "HA1",
+            "record_id": "HA1",
+            "advice_start_date": date(2026, 1, 12),
+            "advice_due_date": date(2026, 2, 23),
+            "advice_stop_date": date(2026, 2, 16),
+            "advice_days_taken": 35,
+            "advice_status": "in time",
+            "is_advice_within_limit": True,
+        }
+    ],
+    "core.fct_high_needs_spend": [
+        {
+            **CHILD,
+            "placement_id": "PL1",
+            "spend_month": DAY,
+            "spend_kind": "top_up",
+            "record_id": f"PL1|{DAY}|top_up",
+        }
+    ],
+    "core.fct_inspection": [{"urn": "100001", "inspection_start_date": DAY, "record_id": f"100001|{DAY}"}],
+    "core.fct_looked_after_episode": [{**CHILD, "social_care_id": "S1", "start_date": DAY, "record_id": f"S1|{DAY}|S"}],
+    "core.fct_mediation_appeal": [{**CHILD, "mediation_appeal_id": "MA1", "record_id": "MA1"}],
+    "core.fct_post_16_activity": [{**CHILD, "period_end": DAY, "client_id": "N1", "record_id": f"{DAY}|N1"}],
+    "core.fct_short_break": [
+        {
+            **CHILD,
+            "social_care_id": "S1",
+            "service": "overnight",
+            "start_date": DAY,
+            "record_id": f"S1|overnight|{DAY}",
+        }
+    ],
+    "core.fct_survey_response": [{"survey_response_id": "SR1", "record_id": "SR1"}],
+    "core.fct_visit": [{**CHILD, "visit_id": "V1", "record_id": "V1"}],
+    "core.fct_youth_justice": [{**CHILD, "intervention_id": "YJ1", "record_id": "YJ1"}],
     "lists.list_children_with_plans": [
         {
             **WHO,
@@ -174,6 +320,91 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
         {**WHO, "plan_id": "P1", "cycle_number": 1, "record_id": "RV1", "is_open": False, "days_overdue": 0},
         {**WHO, "plan_id": "P1", "cycle_number": 2, "record_id": "P1", "is_open": True, "days_overdue": 49},
     ],
+    "lists.list_advice_requests": [
+        {
+            **WHO,
+            "advice_id": "AD1",
+            "record_id": "AD1",
+            "requested_date": date(2024, 2, 13),
+            "due_date": date(2024, 3, 26),
+            "returned_date": date(2024, 3, 20),
+            "is_outstanding": False,
+            "days_overdue": 0,
+        },
+        {
+            **WHO,
+            "health_advice_ref": "HA1",
+            "record_id": "HA1",
+            "requested_date": date(2026, 1, 12),
+            "due_date": date(2026, 2, 23),
+            "is_outstanding": True,
+            "days_overdue": 127,
+        },
+    ],
+    "lists.list_awaiting_specialist_provision": [
+        {**WHO, "plan_id": "P1", "waiting_since_date": DAY, "weeks_waiting": 24, "record_id": f"C1|{DAY}"}
+    ],
+    "lists.list_caseload": [
+        {
+            "caseworker_id": "W1",
+            "record_id": "W1",
+            "children": 1,
+            "plans": 1,
+            "open_requests": 1,
+            "open_assessments": 0,
+            **{f"overdue_{what}": 1 for what in OVERDUE},
+            "overdue_items": 8,
+        }
+    ],
+    "lists.list_elective_home_education": [{**WHO, "plan_id": "P1", "record_id": "P1"}],
+    "lists.list_missing_education": [
+        {
+            **WHO,
+            "plan_id": "P1",
+            "record_id": "P1",
+            "has_plan": True,
+            "is_on_cme_register": False,
+            "missing_since_date": DAY,
+            "days_missing": 169,
+        }
+    ],
+    "lists.list_monitoring_visits": [
+        {
+            **WHO,
+            "plan_id": "P1",
+            "record_id": "P1",
+            "is_home_educated": True,
+            "last_visit_date": DAY,
+            "next_visit_due_date": date(2027, 1, 12),
+            "is_visit_overdue": False,
+            "visit_days_overdue": 0,
+        }
+    ],
+    "lists.list_places_commissioned": [
+        {
+            "establishment_urn": "100001",
+            "academic_year": "2025/26",
+            "place_kind": "special_school",
+            "record_id": "100001|2025/26|special_school",
+            "places_commissioned": 4,
+            "places_filled": 6,
+            "over_under": 2,
+            "filled_of_need": 5,
+            **{f"filled_{ages}": 1 for ages in AGES},
+        }
+    ],
+    "lists.list_post_16": [
+        {
+            **WHO,
+            "plan_id": "P1",
+            "record_id": "P1",
+            "age": 16,
+            "activity_status": "in education, employment or training",
+            "is_neet_or_unknown": False,
+            "reviews_with_pfa_adviser": 0,
+            "has_pfa_review": False,
+        }
+    ],
     "lists.list_records_to_correct": [FINDING],
     "checks.finding": [FINDING],
     "staging.stg_ehc_case__plan": [{"plan_id": "P1", "plan_start_date": date(2024, 5, 20)}],
@@ -189,6 +420,7 @@ def make_warehouse(connection: duckdb.DuckDBPyConnection) -> None:
     for step in (
         add_landed("ehc_case__plan_setting", id="PS1", plan_id="P1", entry_date=date(2024, 9, 2)),
         add_landed("ehc_case__request", request_id="R2", case_id="C1", received_date=date(2026, 6, 1)),
+        *(add_landed(table, **row) for table, row in LANDED.values()),
     ):
         step(connection)
     for schema in ("core", "lists", "staging", "identity"):
