@@ -36,6 +36,9 @@ sources:
   #   url_env: SEND_CASE_SYSTEM_URL
   #   schema: public
   #   tables: {{child: v_send_child, request: v_send_request}}
+  #   # Fetch only what changed since the last load, by a column that rises with every change:
+  #   watermark: {{child: modified_at, request: modified_at}}
+  # Files elsewhere: path may be an address such as sftp://server/send/ehc_case, s3://..., abfs://...
 
   # The termly school census, one XML file a school or one for the LA.
   school_census:
