@@ -29,6 +29,14 @@ class Review:
 
 
 @dataclass(frozen=True)
+class Visit:
+    """One monitoring visit, and the day then agreed for the next."""
+
+    day: date
+    agreed: date | None
+
+
+@dataclass(frozen=True)
 class History:
     """All that happened to one request, before and after the day asked about."""
 
@@ -46,8 +54,11 @@ class History:
     plan_issued: date | None
     plan_ceased: date | None
     transferred_in: date | None
+    birth: date
+    leaving_age: int | None
     advice: tuple[Advice, ...] = field(default=())
     reviews: tuple[Review, ...] = field(default=())
+    visits: tuple[Visit, ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -162,3 +173,61 @@ def amended_plan(review: Review, as_at: date) -> Result:
     if _known(review.decision, review.decision_date, as_at) != "A":
         return NOT_APPLICABLE
     return run_clock(happened(review.meeting, as_at), happened(review.final_amended, as_at), 12, as_at)
+
+
+def is_active(history: History, as_at: date) -> bool:
+    """The plan has started and has not ceased."""
+    if history.plan_start is None or history.plan_start > as_at:
+        return False
+    return history.plan_ceased is None or history.plan_ceased > as_at
+
+
+def transfer_notice_due(history: History, as_at: date) -> date | None:
+    """Regulation 15: tell the family within 6 weeks of the transfer that the plan came and when it will be reviewed."""
+    transferred = happened(history.transferred_in, as_at)
+    return None if transferred is None else transferred + timedelta(weeks=6)
+
+
+def age_on(birth: date, day: date) -> int:
+    """Completed years."""
+    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+
+
+def phase_transfer(history: History, as_at: date) -> tuple[str, date, date | None, int] | None:
+    """Regulation 18: which transfer comes next September, its deadline, the day the plan was ready and days too late.
+
+    Known by the age on 31 August: those of 3 start school, those of 15 leave it, others leave where their school ends.
+    """
+    summer = as_at.year - 1 if as_at.month < 9 else as_at.year
+    age = age_on(history.birth, date(summer, 8, 31))
+    ends_now = history.leaving_age == age + 1
+    if age == 3:
+        transfer = "early years to school"
+    elif age == 6 and ends_now:
+        transfer = "infant to junior"
+    elif age in (8, 9) and ends_now:
+        transfer = "first to middle"
+    elif age == 10 and (history.leaving_age is None or history.leaving_age <= 11):
+        transfer = "primary to secondary"
+    elif age in (11, 12) and ends_now:
+        transfer = "middle to secondary"
+    elif age == 15:
+        transfer = "secondary to post-16"
+    else:
+        return None
+    deadline = date(summer + 1, 3, 31) if age == 15 else date(summer + 1, 2, 15)
+    september = date(summer, 9, 1)
+    amended = [day for review in history.reviews if (day := happened(review.final_amended, as_at)) and day >= september]
+    made = history.plan_start if history.plan_start and history.plan_start >= september else None
+    ready = min(amended, default=made)
+    return transfer, deadline, ready, max(((ready or as_at) - deadline).days, 0)
+
+
+def visit_due(history: History, placed: date, as_at: date) -> date:
+    """A visit at least yearly: a year from the last, or sooner if so agreed; with none, a year from the first day."""
+    made = [visit for visit in history.visits if visit.day <= as_at]
+    if not made:
+        return months_later(placed, 12)
+    last = max(visit.day for visit in made)
+    agreed = [visit.agreed for visit in made if visit.day == last and visit.agreed and visit.agreed > last]
+    return min([months_later(last, 12), *agreed])

@@ -152,6 +152,33 @@ def test_an_establishment_was_open_then(autumn: Warehouse) -> None:
     assert autumn.column("select is_open from core.dim_establishment where urn = '200'") == [True]
 
 
+def test_a_child_between_two_places_is_missing_education_on_that_day_only(build: Build, autumn: Warehouse) -> None:
+    missing = "select plan_id, missing_since_date, reason from lists.list_missing_education"
+    assert build(STORY, as_at=date(2024, 9, 2)).rows(missing) == [
+        {"plan_id": "P1", "missing_since_date": date(2024, 9, 2), "reason": "no placement recorded"}
+    ]
+    assert autumn.rows(missing) == []
+
+
+def test_a_child_is_monitored_while_it_is_placed_away(build: Build, autumn: Warehouse) -> None:
+    monitored = "select next_visit_due_date from lists.list_monitoring_visits"
+    assert autumn.column(monitored) == [date(2025, 9, 3)]
+    assert build(STORY, as_at=date(2024, 7, 1)).column(monitored) == []
+
+
+def test_advice_asked_for_by_the_day_is_listed_as_it_then_stood(build: Build) -> None:
+    rows = build(STORY, as_at=date(2024, 3, 27)).rows(
+        "select advice_id, is_outstanding, advice_status from lists.list_advice_requests"
+    )
+    assert [tuple(row.values()) for row in rows] == [("V2", True, "running"), ("V1", False, "in time")]
+
+
+def test_a_plan_is_on_the_caseload_from_its_first_day(build: Build) -> None:
+    work = "select plans, open_assessments from lists.list_caseload"
+    assert build(STORY, as_at=date(2024, 5, 19)).rows(work) == [{"plans": 0, "open_assessments": 1}]
+    assert build(STORY, as_at=date(2024, 5, 20)).rows(work) == [{"plans": 1, "open_assessments": 0}]
+
+
 def test_the_same_day_asked_twice_gives_the_same_lists(autumn: Warehouse, build: Build) -> None:
     again = build(STORY, as_at=date(2024, 10, 1))
     for name in LISTS:

@@ -7,7 +7,17 @@ from datetime import date, datetime
 import pytest
 
 from tests.warehouse.conftest import Build, Warehouse
-from tests.warehouse.landed import case, child_in_need, plan, pupil, referral, request
+from tests.warehouse.landed import (
+    case,
+    child_in_need,
+    client,
+    logged_advice,
+    on_register,
+    plan,
+    pupil,
+    referral,
+    request,
+)
 
 BORN = date(2014, 3, 9)
 
@@ -224,3 +234,142 @@ def test_a_corrected_upn_never_takes_another_childs_id(build: Build) -> None:
     )
     assert case_child(moved, "K1") == "C0000001"
     assert case_child(moved, "K2") == pupil_child(moved, "A1") == "C0000002"
+
+
+@pytest.fixture(scope="module")
+def newcomers(build: Build) -> Warehouse:
+    """Persons of every other extract, known or not."""
+    return build(
+        {
+            "ehc_case__child": [
+                case("known", upn="A1", uln="1000000001", nhs_number="9990000018", social_care_id="S1"),
+                case("uln-only", uln="1000000002", birth_date=date(2007, 3, 9)),
+                case("no-upn", social_care_id="S7"),
+            ],
+            "school_census__pupil": [
+                pupil("A1"),
+                pupil("A4", surname="Osei"),
+                pupil("A7"),
+                pupil("A8", uln="1000000002"),
+            ],
+            "therapy_waits__referral": [referral("H9", nhs_number="9990000069", birth_date=BORN)],
+            "nccis__client": [
+                client("by-uln", "230", uln="1000000002"),
+                client("by-upn", "230", upn="A1", birth_date=BORN),
+                client("by-census", "230", upn="A4", birth_date=BORN),
+                client("through-social-care", "230", upn="A7", birth_date=BORN),
+                client("other-birth-date", "230", uln="1000000001"),
+                client("nobody", "810"),
+                client("nobody", "230", period_end=date(2025, 4, 30)),
+            ],
+            "ehe_cme__register": [
+                on_register("by-upn", "EHE", upn="A1"),
+                on_register("new-upn", "CME", upn="B9"),
+                on_register("new-upn-again", "EHE", upn="B9"),
+                on_register("by-name-alone", "CME", surname="Family of known", forename="known"),
+            ],
+            "health_advice__advice": [
+                logged_advice("by-nhs", "9990000018"),
+                logged_advice("by-therapy", "9990000069"),
+                logged_advice("nobody", None),
+            ],
+            "continuing_care__package": [{"package_id": "P1", "nhs_number": "9990000018", "birth_date": BORN}],
+            "early_notifications__notification": [
+                {"notification_id": "N1", "nhs_number": "9990000018", "birth_date": BORN, "notified_date": BORN}
+            ],
+            "cin_census__child": [child_in_need("S7", upn="A7")],
+            "ssda903__header": [
+                {"child": "S1", "birth_date": BORN, "sex": "1", "upn": "UN1"},
+                {"child": "S5", "birth_date": BORN, "upn": "A4"},
+            ],
+            "ssd__ssd_person": [
+                {"pers_person_id": "S1", "pers_dob": BORN, "pers_surname": "Abara"},
+                {"pers_person_id": "S9", "pers_dob": BORN, "pers_common_child_id": "9990000018"},
+            ],
+            "short_breaks__break": [{"social_care_id": "S1", "service": "Respite", "start_date": date(2025, 1, 6)}],
+            "youth_justice__intervention": [
+                {"intervention_id": "Y1", "person_id": "J1", "birth_date": BORN, "start_date": date(2025, 1, 6)},
+                {"intervention_id": "Y2", "person_id": "J1", "birth_date": BORN, "start_date": date(2025, 2, 3)},
+            ],
+        }
+    )
+
+
+def client_child(warehouse: Warehouse, client_id: str) -> str:
+    return child_of(warehouse, "nccis", "client", f"2025-05-31|{client_id}")
+
+
+@pytest.mark.parametrize(
+    ("extract", "table", "record"),
+    [
+        ("nccis", "client", "2025-05-31|by-upn"),
+        ("ehe_cme", "register", "by-upn"),
+        ("health_advice", "advice", "by-nhs"),
+        ("continuing_care", "package", "P1"),
+        ("early_notifications", "notification", "N1"),
+        ("ssda903", "header", "S1"),
+        ("ssd", "ssd_person", "S1"),
+        ("ssd", "ssd_person", "S9"),
+        ("short_breaks", "break", "S1|Respite|2025-01-06"),
+    ],
+)
+def test_a_sure_key_leads_to_the_case(newcomers: Warehouse, extract: str, table: str, record: str) -> None:
+    assert child_of(newcomers, extract, table, record) == case_child(newcomers, "known")
+
+
+def test_a_uln_that_the_case_system_holds_links_a_young_person(newcomers: Warehouse) -> None:
+    assert client_child(newcomers, "by-uln") == case_child(newcomers, "uln-only")
+
+
+def test_a_uln_does_not_link_a_pupil(newcomers: Warehouse) -> None:
+    assert pupil_child(newcomers, "A8") != case_child(newcomers, "uln-only")
+
+
+def test_a_uln_with_another_birth_date_does_not_link(newcomers: Warehouse) -> None:
+    assert client_child(newcomers, "other-birth-date") != case_child(newcomers, "known")
+
+
+def test_a_upn_joins_a_young_person_to_the_census(newcomers: Warehouse) -> None:
+    assert client_child(newcomers, "by-census") == pupil_child(newcomers, "A4")
+    assert child_of(newcomers, "ssda903", "header", "S5") == pupil_child(newcomers, "A4")
+
+
+def test_a_young_person_follows_its_pupil_to_the_case_that_social_care_leads_to(newcomers: Warehouse) -> None:
+    assert client_child(newcomers, "through-social-care") == case_child(newcomers, "no-upn")
+
+
+def test_a_person_of_no_known_key_is_one_child_in_every_month(newcomers: Warehouse) -> None:
+    other = child_of(newcomers, "nccis", "client", "2025-04-30|nobody")
+    assert client_child(newcomers, "nobody") == other
+
+
+def test_two_entries_of_one_upn_are_one_child_though_no_census_has_it(newcomers: Warehouse) -> None:
+    assert child_of(newcomers, "ehe_cme", "register", "new-upn") == child_of(
+        newcomers, "ehe_cme", "register", "new-upn-again"
+    )
+
+
+def test_names_alone_link_nobody(newcomers: Warehouse) -> None:
+    children = newcomers.column("select child_id from core.dim_child where surname = 'Family of known'")
+    assert len(children) == 2
+    assert child_of(newcomers, "ehe_cme", "register", "by-name-alone") != case_child(newcomers, "known")
+
+
+def test_health_advice_joins_the_patient_of_that_nhs_number(newcomers: Warehouse) -> None:
+    assert child_of(newcomers, "health_advice", "advice", "by-therapy") == child_of(
+        newcomers, "therapy_waits", "referral", "H9"
+    )
+
+
+def test_a_young_person_of_youth_justice_is_known_by_its_own_number(newcomers: Warehouse) -> None:
+    assert child_of(newcomers, "youth_justice", "intervention", "Y1") == child_of(
+        newcomers, "youth_justice", "intervention", "Y2"
+    )
+
+
+def test_every_person_of_every_other_source_has_one_child(newcomers: Warehouse) -> None:
+    persons = newcomers.column("select count(*) from identity.identity__person")
+    assert persons == newcomers.column("select count(*) from identity.identity__anchor")
+    assert newcomers.column("select count(distinct child_id) from identity.identity__anchor") == newcomers.column(
+        "select count(*) from core.dim_child"
+    )

@@ -40,7 +40,9 @@ def cases_with_plans(*names: str) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def plans(build: Build) -> Warehouse:
-    landing = cases_with_plans("near", "far", "home", "named", "nowhere", "ukprn", "protected", "needy", "two-plans")
+    landing = cases_with_plans(
+        "near", "far", "home", "named", "nowhere", "ukprn", "protected", "needy", "two-plans", "looked-after", "breaks"
+    )
     landing["ehc_case__child"][0] |= {"nhs_number": "9990000018", "caseworker": "W1", "nc_year": "6", "upn": "A1"}
     landing["ehc_case__plan"] += [
         plan("P-older", "R-two-plans", start_date=date(2022, 3, 1)),
@@ -72,6 +74,27 @@ def plans(build: Build) -> Warehouse:
                 referral("H2", nhs_number="9990000018", discharge_date=date(2025, 5, 1)),
             ],
             "cin_census__child": [child_in_need("S-protected"), child_in_need("S-needy"), child_in_need("S-far")],
+            "ssda903__header": [{"child": "S-looked-after", "birth_date": date(2014, 3, 9)}],
+            "ssda903__episode": [
+                {"child": "S-looked-after", "start_date": date(2024, 11, 4), "start_reason": "S"},
+                {
+                    "child": "S-far",
+                    "start_date": date(2024, 3, 4),
+                    "start_reason": "S",
+                    "end_date": date(2024, 5, 6),
+                },
+            ],
+            "short_breaks__break": [
+                {"social_care_id": "S-breaks", "service": "Respite", "start_date": date(2025, 1, 6)}
+            ],
+            "continuing_care__package": [
+                {
+                    "package_id": "C1",
+                    "nhs_number": "9990000018",
+                    "birth_date": date(2014, 3, 9),
+                    "start_date": date(2025, 3, 3),
+                }
+            ],
             "cin_census__cin_episode": [
                 in_need(la_child_id="S-protected"),
                 in_need(la_child_id="S-needy"),
@@ -144,10 +167,29 @@ def test_health_knows_the_child(plans: Warehouse) -> None:
 
 @pytest.mark.parametrize(
     ("plan_id", "status"),
-    [("P-protected", "child protection plan"), ("P-needy", "child in need"), ("P-far", "none known")],
+    [
+        ("P-looked-after", "looked after"),
+        ("P-protected", "child protection plan"),
+        ("P-needy", "child in need"),
+        ("P-far", "none known"),
+    ],
 )
 def test_social_care_status(plans: Warehouse, plan_id: str, status: str) -> None:
     assert of_plan(plans, plan_id)["social_care_status"] == status
+
+
+def test_short_breaks_are_social_cares_involvement_too(plans: Warehouse) -> None:
+    row = of_plan(plans, "P-breaks")
+    assert (row["has_short_breaks"], row["is_known_to_social_care"], row["social_care_status"]) == (
+        True,
+        True,
+        "none known",
+    )
+
+
+def test_continuing_care_is_healths_involvement(plans: Warehouse) -> None:
+    assert of_plan(plans, "P-near")["has_continuing_care"] is True
+    assert of_plan(plans, "P-far")["is_known_to_health"] is False
 
 
 def test_every_row_leads_back_to_its_file_and_row(plans: Warehouse) -> None:

@@ -42,7 +42,7 @@ def test_the_unit_tests_of_the_clocks_pass(dbt: Dbt, build: Build) -> None:
     warehouse.connection.close()
     result = dbt.invoke(warehouse.path, "test", "--select", "test_type:unit")
     assert result.success, [r.message for r in result.result]
-    assert len(result.result) >= 7
+    assert len(result.result) >= 9
 
 
 def test_every_grain_holds_on_records_that_came_twice(dbt: Dbt, build: Build) -> None:

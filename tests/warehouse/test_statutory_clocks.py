@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from tests.warehouse import rules
 from tests.warehouse.conftest import Build, Warehouse
-from tests.warehouse.rules import Advice, History, Result, Review
+from tests.warehouse.landed import establishment
+from tests.warehouse.rules import Advice, History, Result, Review, Visit
 
 HISTORIES = 3000
+LEAVING_AGES = (7, 9, 10, 11, 12, 13, 16, 19)
 DAYS_ASKED = (date(2024, 2, 29), date(2025, 6, 30))
 
 # Intervals crowd around the limits, because that is where a day is lost.
@@ -48,6 +50,11 @@ def histories(draw: st.DrawFn) -> History:
             meeting = after(plan_start)
             review = Review(meeting, draw(st.sampled_from([None, "M", "A", "A", "C"])), after(meeting), after(meeting))
             reviews.append(review)
+    visits = []
+    if plan_start is not None:
+        for _ in range(draw(st.integers(0, 3))):
+            day = plan_start + timedelta(days=draw(AROUND_LIMITS))
+            visits.append(Visit(day, after(day)))
     return History(
         received=received,
         outcome=draw(st.sampled_from([None, "Y", "Y", "N", "A", "W", "H"])),
@@ -63,8 +70,11 @@ def histories(draw: st.DrawFn) -> History:
         plan_issued=after(received) if plan_start else None,
         plan_ceased=after(plan_start),
         transferred_in=after(plan_start) if draw(st.booleans()) else None,
+        birth=draw(st.dates(date(2005, 1, 1), date(2022, 12, 31))),
+        leaving_age=draw(st.sampled_from([None, *LEAVING_AGES])),
         advice=tuple(advice),
         reviews=tuple(reviews),
+        visits=tuple(visits),
     )
 
 
@@ -95,11 +105,16 @@ def generated() -> list[History]:
 
 def landing_of(generated: list[History]) -> dict[str, list[dict[str, Any]]]:
     landing: dict[str, list[dict[str, Any]]] = {
-        f"ehc_case__{table}": [] for table in ("child", "request", "assessment", "advice", "plan", "review")
+        f"ehc_case__{table}": []
+        for table in ("child", "request", "assessment", "advice", "plan", "review", "placement", "visit")
     }
+    # every school is outside the area, so that every child placed is to be visited
+    landing["gias__establishment"] = [
+        establishment(f"90{age}", la_code="880", statutory_high_age=age) for age in LEAVING_AGES
+    ] + [establishment("900", la_code="880")]
     for number, history in enumerate(generated):
         landing["ehc_case__child"].append(
-            {"case_id": f"K{number}", "surname": "S", "forename": f"F{number}", "birth_date": date(2012, 5, 1)}
+            {"case_id": f"K{number}", "surname": "S", "forename": f"F{number}", "birth_date": history.birth}
         )
         landing["ehc_case__request"].append(
             {
@@ -144,6 +159,18 @@ def landing_of(generated: list[History]) -> dict[str, list[dict[str, Any]]]:
                     "transfer_in_date": history.transferred_in,
                 }
             )
+            landing["ehc_case__placement"].append(
+                {
+                    "id": f"T{number}",
+                    "plan_id": f"P{number}",
+                    "urn": f"90{history.leaving_age or 0}",
+                    "entry_date": history.plan_start,
+                }
+            )
+        landing["ehc_case__visit"].extend(
+            {"visit_id": f"S{number}-{index}", "case_id": f"K{number}", "date": visit.day, "next_due": visit.agreed}
+            for index, visit in enumerate(history.visits)
+        )
         landing["ehc_case__review"].extend(
             {
                 "review_id": f"W{number}-{index}",
@@ -260,8 +287,7 @@ def test_next_review_within_twelve_months(asked: tuple[date, Warehouse], generat
     as_at, warehouse = asked
     expected = {}
     for number, history in enumerate(generated):
-        is_active = not (history.plan_ceased and history.plan_ceased <= as_at)
-        if history.plan_start and history.plan_start <= as_at and is_active:
+        if history.plan_start and rules.is_active(history, as_at):
             decided = [r.decision_date for r in history.reviews if r.decision_date and r.decision_date <= as_at]
             due = rules.review_due(history.plan_start, decided, rules.happened(history.transferred_in, as_at))
             expected[f"P{number}"] = (due, max((as_at - due).days, 0))
@@ -269,6 +295,44 @@ def test_next_review_within_twelve_months(asked: tuple[date, Warehouse], generat
         "select plan_id, next_review_due_date, review_days_overdue from lists.list_children_with_plans"
     )
     assert_same({row["plan_id"]: (row["next_review_due_date"], row["review_days_overdue"]) for row in found}, expected)
+
+
+def active_plans(generated: list[History], as_at: date) -> dict[str, History]:
+    return {f"P{number}": history for number, history in enumerate(generated) if rules.is_active(history, as_at)}
+
+
+def test_notice_of_a_transfer_in_six_weeks(asked: tuple[date, Warehouse], generated: list[History]) -> None:
+    as_at, warehouse = asked
+    plans = active_plans(generated, as_at)
+    expected = {plan: rules.transfer_notice_due(history, as_at) for plan, history in plans.items()}
+    found = warehouse.rows("select plan_id, transfer_notice_due_date from intermediate.int_plan_review_due")
+    assert_same({row["plan_id"]: row["transfer_notice_due_date"] for row in found}, expected)
+
+
+def test_phase_transfers_by_their_deadline(asked: tuple[date, Warehouse], generated: list[History]) -> None:
+    as_at, warehouse = asked
+    plans = active_plans(generated, as_at)
+    transfers = {plan: rules.phase_transfer(history, as_at) for plan, history in plans.items()}
+    rows = warehouse.connection.execute(
+        "select plan_id, phase_transfer, phase_transfer_deadline, phase_transfer_finalised_date, "
+        "phase_transfer_days_overdue from intermediate.int_phase_transfers"
+    ).fetchall()
+    assert_same(
+        {plan: tuple(transfer) for plan, *transfer in rows},
+        {plan: transfer for plan, transfer in transfers.items() if transfer},
+    )
+    assert len({transfer[0] for transfer in transfers.values() if transfer}) >= 5
+
+
+def test_the_next_visit_within_a_year(asked: tuple[date, Warehouse], generated: list[History]) -> None:
+    as_at, warehouse = asked
+    expected = {}
+    for plan, history in active_plans(generated, as_at).items():
+        assert history.plan_start
+        due = rules.visit_due(history, history.plan_start, as_at)
+        expected[plan] = (due, max((as_at - due).days, 0))
+    found = warehouse.rows("select plan_id, next_visit_due_date, visit_days_overdue from lists.list_monitoring_visits")
+    assert_same({row["plan_id"]: (row["next_visit_due_date"], row["visit_days_overdue"]) for row in found}, expected)
 
 
 def test_an_exception_is_reported_and_never_changes_the_count(

@@ -10,7 +10,7 @@ with holders as (
         on person.anchor_kind = anchor.anchor_kind and person.anchor = anchor.anchor
     where person.upn is not null and person.anchor_kind in ('case', 'upn')
     group by person.upn
-    having count(distinct anchor.child_id) = 1
+    having min(anchor.child_id) = max(anchor.child_id)
 )
 
 select

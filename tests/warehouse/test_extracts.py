@@ -1,0 +1,248 @@
+"""What the facts of core make of the extracts: whose they are, what is open, and what had not happened by the day."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tests.warehouse.conftest import Build, Warehouse
+from tests.warehouse.landed import (
+    child_in_need,
+    client,
+    establishment,
+    logged_advice,
+    on_register,
+    placement,
+    pupil,
+    visit,
+    with_plans,
+)
+
+AS_AT = date(2025, 6, 30)
+BEFORE, AFTER = date(2025, 6, 2), date(2025, 7, 1)
+BORN = date(2014, 3, 9)
+
+STORY: dict[str, list[dict[str, Any]]] = with_plans("K1", upn="A1", nhs_number="9990000018", social_care_id="S1") | {
+    "gias__establishment": [establishment("100")],
+    "ehc_case__placement": [placement("T1", "P-K1", urn="100")],
+    "ehc_case__visit": [visit("begun", "K1", BEFORE), visit("to come", "K1", AFTER)],
+    "ehc_case__awaiting_provision": [{"case_id": "K1", "since": BEFORE}, {"case_id": "K1", "since": AFTER}],
+    "ehc_case__mediation_appeal": [
+        {"id": "begun", "case_id": "K1", "lodged_date": BEFORE, "closed_date": AFTER, "outcome": "Upheld"},
+        {"id": "to come", "case_id": "K1", "lodged_date": AFTER},
+    ],
+    "ehc_case__complaint": [
+        {"id": "begun", "case_id": "K1", "received": BEFORE, "closed": AFTER, "upheld": True},
+        {"id": "to come", "case_id": "K1", "received": AFTER},
+    ],
+    "ehc_case__audit": [
+        {"audit_id": "begun", "plan_id": "P-K1", "date": BEFORE},
+        {"audit_id": "to come", "date": AFTER},
+    ],
+    "ehc_case__survey_response": [{"id": "begun", "submitted": BEFORE}, {"id": "to come", "submitted": AFTER}],
+    "ehc_case__caseworker": [{"id": "begun", "started": BEFORE, "left": AFTER}, {"id": "to come", "started": AFTER}],
+    "school_census__pupil": [pupil("A1"), pupil("A1", census_date=date(2025, 5, 15))],
+    "school_census__exclusion": [
+        {"census_date": day, "laestab": "8832001", "upn": "A1", "category": "SUSP", "start_date": start, "sessions": 2}
+        for day, start in (
+            (date(2025, 1, 16), date(2024, 11, 4)),
+            (date(2025, 5, 15), date(2024, 11, 4)),
+            (date(2025, 5, 15), AFTER),
+        )
+    ],
+    "nccis__client": [
+        client("begun", "610", upn="A1", birth_date=BORN),
+        client("begun", "230", upn="A1", birth_date=BORN, period_end=date(2025, 4, 30)),
+        client("begun", "310", upn="A1", birth_date=BORN, period_end=AFTER),
+    ],
+    "ehe_cme__register": [
+        on_register("begun", "EHE", upn="A1", closed_date=AFTER, last_visit_date=AFTER, last_seen_date=BEFORE),
+        on_register("to come", "EHE", upn="A1", start_date=AFTER),
+    ],
+    "ofsted__inspection": [
+        {"urn": "100", "inspection_start_date": date(2019, 1, 8), "overall_effectiveness": "3"},
+        {
+            "urn": "100",
+            "inspection_start_date": date(2025, 3, 4),
+            "publication_date": BEFORE,
+            "quality_of_education": "2",
+        },
+        {"urn": "100", "inspection_start_date": date(2025, 6, 3), "publication_date": AFTER},
+    ],
+    "high_needs_spend__spend": [
+        {"placement_id": "T1", "month": date(2025, 6, 1), "kind": "Top-up", "amount": 900},
+        {"placement_id": "T1", "month": AFTER, "kind": "Top-up", "amount": 900},
+        {"placement_id": "T1", "month": AFTER, "kind": "Transport", "amount": 100, "forecast": True},
+    ],
+    "health_advice__advice": [
+        logged_advice("begun", "9990000018", returned_date=AFTER),
+        logged_advice("to come", "9990000018", requested_date=AFTER),
+    ],
+    "continuing_care__package": [
+        {"package_id": name, "nhs_number": "9990000018", "birth_date": BORN, "referral_date": day, "start_date": day}
+        for name, day in (("begun", BEFORE), ("to come", AFTER))
+    ],
+    "early_notifications__notification": [
+        {"notification_id": name, "nhs_number": "9990000018", "birth_date": BORN, "notified_date": day}
+        for name, day in (("begun", BEFORE), ("to come", AFTER))
+    ],
+    "cin_census__child": [child_in_need("S1")],
+    "ssda903__header": [{"child": "S1", "birth_date": BORN}],
+    "ssda903__episode": [
+        {"child": "S1", "start_date": date(2024, 3, 4), "start_reason": "S", "legal_status": "C1"},
+        {"child": "S1", "start_date": date(2024, 9, 2), "start_reason": "P", "legal_status": "C2"},
+    ],
+    "ssd__ssd_person": [{"pers_person_id": "S1", "pers_dob": BORN}],
+    "ssd__ssd_cla_episodes": [
+        {
+            "clae_cla_episode_id": "E1",
+            "clae_person_id": "S1",
+            "clae_cla_episode_start_date": date(2024, 3, 4),
+            "clae_cla_episode_ceased_date": date(2024, 9, 2),
+        },
+        {"clae_cla_episode_id": "E2", "clae_person_id": "S1", "clae_cla_episode_start_date": BEFORE},
+        {"clae_cla_episode_id": "E3", "clae_person_id": "S1", "clae_cla_episode_start_date": AFTER},
+    ],
+    "short_breaks__break": [
+        {"social_care_id": "S1", "service": "begun", "start_date": BEFORE, "end_date": AFTER},
+        {"social_care_id": "S1", "service": "to come", "start_date": AFTER},
+    ],
+    "youth_justice__intervention": [
+        {"intervention_id": "begun", "person_id": "J1", "birth_date": BORN, "start_date": BEFORE},
+        {"intervention_id": "to come", "person_id": "J1", "birth_date": BORN, "start_date": AFTER},
+    ],
+    "attainment__result": [
+        {"academic_year": "2023/24", "key_stage": "KS2", "upn": "A1", "subject": "Reading", "birth_date": BORN},
+        {"academic_year": "2024/25", "key_stage": "KS2", "upn": "A1", "subject": "Reading", "birth_date": BORN},
+        {"academic_year": "2023/24", "key_stage": "KS2", "upn": "A9", "subject": "Reading"},
+        {"academic_year": "2023/24", "key_stage": "KS1", "upn": "A1", "subject": "x", "birth_date": date(2010, 1, 1)},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def story(build: Build) -> Warehouse:
+    return build(STORY, as_at=AS_AT)
+
+
+BEGUN = [
+    ("fct_visit", "visit_id"),
+    ("fct_mediation_appeal", "mediation_appeal_id"),
+    ("fct_complaint", "complaint_id"),
+    ("fct_audit", "audit_id"),
+    ("fct_ehe_cme", "register_id"),
+    ("fct_health_advice", "advice_ref"),
+    ("fct_continuing_care", "package_id"),
+    ("fct_early_notification", "notification_id"),
+    ("fct_short_break", "service"),
+]
+
+
+@pytest.mark.parametrize(("fact", "key"), BEGUN)
+def test_a_record_that_begins_later_does_not_exist_and_the_others_are_the_childs(
+    story: Warehouse, fact: str, key: str
+) -> None:
+    child_id = story.row("select child_id from core.dim_child where case_id = 'K1'")["child_id"]
+    assert story.rows(f"select {key} as key, child_id from core.{fact}") == [{"key": "begun", "child_id": child_id}]
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("fct_survey_response", "survey_response_id"),
+        ("dim_caseworker", "caseworker_id"),
+        ("fct_youth_justice", "intervention_id"),
+    ],
+)
+def test_what_is_of_no_known_child_is_cut_at_the_day_too(story: Warehouse, table: str, key: str) -> None:
+    assert story.column(f"select {key} from core.{table}") == ["begun"]
+
+
+@pytest.mark.parametrize(
+    "fact", ["fct_mediation_appeal", "fct_complaint", "fct_ehe_cme", "fct_continuing_care", "fct_short_break"]
+)
+def test_what_ends_later_is_open(story: Warehouse, fact: str) -> None:
+    assert story.column(f"select is_open from core.{fact}") == [True]
+
+
+def test_an_outcome_that_comes_later_is_not_known(story: Warehouse) -> None:
+    assert story.column("select outcome from core.fct_mediation_appeal") == [None]
+    assert story.column("select is_upheld from core.fct_complaint") == [None]
+    assert story.column("select returned_date from core.fct_health_advice") == [None]
+
+
+def test_a_caseworker_who_leaves_later_is_at_work(story: Warehouse) -> None:
+    assert story.row("select left_date, is_at_work from core.dim_caseworker") == {"left_date": None, "is_at_work": True}
+
+
+def test_last_seen_is_the_latest_day_that_has_come(story: Warehouse) -> None:
+    row = story.row("select last_visit_date, last_seen_date from core.fct_ehe_cme")
+    assert row == {"last_visit_date": None, "last_seen_date": BEFORE}
+
+
+def test_an_exclusion_that_two_censuses_report_is_one(story: Warehouse) -> None:
+    row = story.row(
+        "select start_date, sessions_lost, census_date, child_id is not null as is_known from core.fct_exclusion"
+    )
+    assert row == {
+        "start_date": date(2024, 11, 4),
+        "sessions_lost": 2,
+        "census_date": date(2025, 5, 15),
+        "is_known": True,
+    }
+
+
+def test_the_latest_month_reported_by_the_day_is_marked(story: Warehouse) -> None:
+    rows = story.rows("select activity_code, is_neet from core.fct_post_16_activity where is_latest")
+    assert rows == [{"activity_code": "610", "is_neet": True}]
+
+
+def test_an_inspection_counts_from_its_report(story: Warehouse) -> None:
+    rows = story.rows(
+        "select inspection_start_date as day, is_below_good, is_latest from core.fct_inspection order by day"
+    )
+    assert rows == [
+        {"day": date(2019, 1, 8), "is_below_good": True, "is_latest": False},
+        {"day": date(2025, 3, 4), "is_below_good": False, "is_latest": True},
+    ]
+
+
+def test_spend_of_months_to_come_is_forecast_only(story: Warehouse) -> None:
+    rows = story.rows("select spend_kind, is_forecast, establishment_urn from core.fct_high_needs_spend order by 1")
+    assert rows == [
+        {"spend_kind": "Top-up", "is_forecast": False, "establishment_urn": "100"},
+        {"spend_kind": "Transport", "is_forecast": True, "establishment_urn": "100"},
+    ]
+
+
+def test_an_episode_that_the_return_and_the_dataset_hold_is_one_and_each_adds_what_it_knows(story: Warehouse) -> None:
+    rows = story.rows(
+        "select start_date, end_date, legal_status, is_open, source_extract "
+        "from core.fct_looked_after_episode order by start_date"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (date(2024, 3, 4), date(2024, 9, 2), "C1", False, "ssda903"),
+        (date(2024, 9, 2), None, "C2", True, "ssda903"),
+        (BEFORE, None, None, True, "ssd"),
+    ]
+
+
+def test_results_exist_from_july_of_their_year(story: Warehouse, build: Build) -> None:
+    years = "select distinct academic_year from core.fct_attainment order by 1"
+    assert story.column(years) == ["2023/24"]
+    assert build(STORY, as_at=AFTER).column(years) == ["2023/24", "2024/25"]
+
+
+def test_a_result_belongs_to_the_one_child_with_its_upn_and_birth_date(story: Warehouse) -> None:
+    rows = story.rows("select upn, key_stage, child_id is not null as is_known from core.fct_attainment order by 1, 2")
+    assert [tuple(row.values()) for row in rows] == [("A1", "KS1", False), ("A1", "KS2", True), ("A9", "KS2", False)]
+
+
+def test_every_fact_holds_its_records_whichever_day_is_asked(build: Build, story: Warehouse) -> None:
+    later = build(STORY, as_at=date(2025, 12, 31))
+    for fact, _ in BEGUN:
+        (now,) = story.column(f"select count(*) from core.{fact}")
+        (then,) = later.column(f"select count(*) from core.{fact}")
+        assert (now, then) == (1, 2), fact
