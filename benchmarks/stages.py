@@ -68,20 +68,11 @@ def run_measured(home: Home, *arguments: str) -> tuple[float, dict[str, float], 
 
 
 def bare_statements(target: Path) -> list[str]:
-    """The compiled SQL of each model and data test in dbt's order, as plain statements."""
+    """What dbt sent for each model (its compiled SQL, made a table or view, held to its contract), in dbt's order."""
     nodes = json.loads((target / "manifest.json").read_text())["nodes"]
     done = [result["unique_id"] for result in json.loads((target / "run_results.json").read_text())["results"]]
-    statements = []
-    for node in (nodes[unique_id] for unique_id in done if unique_id in nodes):
-        folder = target / "compiled" / node["package_name"]
-        if node["resource_type"] == "test":
-            sql = (folder / node["original_file_path"] / node["path"]).read_text()
-            statements.append(f"select count(*) from ({sql})")
-        elif node["resource_type"] == "model":
-            kind = "view" if node["config"]["materialized"] == "view" else "table"
-            sql = (folder / node["original_file_path"]).read_text()
-            statements.append(f"create or replace {kind} {node['schema']}.{node['name']} as ({sql})")
-    return statements
+    models = [nodes[name] for name in done if name in nodes and nodes[name]["resource_type"] == "model"]
+    return [(target / "run" / node["package_name"] / node["original_file_path"]).read_text() for node in models]
 
 
 def compare_build(home: Home) -> tuple[float, float]:

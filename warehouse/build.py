@@ -139,7 +139,7 @@ class DbtProject:
     def _arguments(self, command: str) -> list[str]:
         folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
         folders += ["--target-path", str(self._home.dbt_target)]
-        quiet = ["--quiet", "--log-level-file", "none", "--no-use-colors", "--no-print"]
+        quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none", "--no-use-colors", "--no-print"]
         return [command, *folders, *quiet, "--no-write-json"]
 
     def _parse(self) -> None:
@@ -147,7 +147,7 @@ class DbtProject:
 
         result = dbtRunner().invoke(self._arguments("parse"))
         if not result.success:
-            raise BuildFailed(f"The dbt project does not parse: {_without_values(str(result.exception))}")
+            raise BuildFailed(f"The dbt project does not parse: {' '.join(str(result.exception).split())}")
         self._manifest = result.result
 
     def run(self, *selection: str) -> BuildReport:

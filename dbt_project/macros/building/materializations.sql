@@ -5,10 +5,9 @@
     {{ run_hooks(pre_hooks) }}
     {% call statement('main') -%}
         create or replace table {{ target_relation }} as {{ sql }};
-        {% if config.get('contract').enforced %}{{ hold_to_contract(target_relation, model.columns) }}{% endif %}
+        {% if config.get('contract').enforced %}{{ hold_to_contract(target_relation, model) }}{% endif %}
     {%- endcall %}
     {{ run_hooks(post_hooks) }}
-    {{ adapter.commit() }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
@@ -19,16 +18,20 @@
         create or replace view {{ target_relation }} as {{ sql }}
     {%- endcall %}
     {{ run_hooks(post_hooks) }}
-    {{ adapter.commit() }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
--- Stops the build unless the table has exactly the columns, types and order of its YAML, and no null where the YAML
--- allows none. Asked of the table just built, which costs nothing; dbt's own way plans the query twice more.
-{% macro hold_to_contract(relation, columns) %}
+-- Stops the build unless the table has exactly the columns, types and order of its YAML, nothing empty where the YAML
+-- allows nothing empty, and no two rows alike in the columns its YAML calls unique (empty ones count as alike). Asked of
+-- the table just built, one pass a question; dbt's own way plans the query twice more, and tests each as a node.
+{% macro hold_to_contract(relation, model) %}
     {%- set promised = [] -%}
-    {%- for column in columns.values() -%}
+    {%- set filled = [] -%}
+    {%- for column in model.columns.values() -%}
         {%- do promised.append("'" ~ column.name ~ ' ' ~ column.data_type ~ "'") -%}
+        {%- if column.constraints | selectattr('type', 'equalto', 'not_null') | list -%}
+            {%- do filled.append(column.name) -%}
+        {%- endif -%}
     {%- endfor -%}
     with built as (
         select list(lower(name || ' ' || type) order by cid) as columns
@@ -46,7 +49,36 @@
         )
     from built, promised
     where built.columns != promised.columns;
-    {% for column in columns.values() if column.constraints | selectattr('type', 'equalto', 'not_null') | list %}
-        alter table {{ relation }} alter {{ column.name }} set not null;
+
+    {% if filled %}
+    with holes as (
+        select
+            {% for name in filled -%}
+            count(*) - count({{ name }}) as {{ name }}{{ ',' if not loop.last }}
+            {% endfor %}
+        from {{ relation }}
+    )
+
+    select
+        error(
+            '{{ relation.identifier }} breaks its contract: rows are empty in '
+            || concat_ws(', ', {% for name in filled %}if({{ name }} > 0, '{{ name }}', null){{ ', ' if not loop.last }}{% endfor %})
+        )
+    from holes
+    where greatest({{ filled | join(', ') }}) > 0;
+    {% endif %}
+
+    {% for constraint in model.constraints | selectattr('type', 'equalto', 'unique') %}
+    {%- set columns = constraint.columns | join(', ') -%}
+    with doubled as (
+        select {{ columns }}
+        from {{ relation }}
+        group by {{ columns }}
+        having count(*) > 1
+    )
+
+    select error('{{ relation.identifier }} breaks its contract: rows share their {{ columns }}')
+    from doubled
+    limit 1;
     {% endfor %}
 {% endmacro %}
