@@ -24,6 +24,7 @@ __all__ = ["Outcome", "RuleResult", "contract_paths", "prepare", "verify_contrac
 
 MACROS = Path(__file__).with_name("macros.sql")
 DATA_SOURCE = "warehouse"
+logger = logging.getLogger(__name__)
 SODA_LOGGERS = ("soda", "soda_core", "soda_duckdb")
 
 Outcome = Literal["passed", "failed", "crashed", "skipped"]
@@ -229,7 +230,13 @@ def _verdicts(
                 logs=logs,
             )
         # With one contract Soda raises what goes wrong, with several it reports it: either way no verdict is left.
-        except Exception:
+        except Exception as error:
+            # Its kind only: Soda's message may quote values.
+            logger.error(
+                "Soda could not run the checks (%s): their rules say nothing, and what they gate is held. "
+                "Tell the BI team.",
+                type(error).__name__,
+            )
             return {}
         finally:
             logs.close()

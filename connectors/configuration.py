@@ -39,6 +39,7 @@ class SourceConfiguration(BaseModel):
     census's day; ``{column}`` in the pattern takes it from the name: ``"{laestab}_{census_date}*.csv": {}``.
     ``watermark`` names for a database table the column that rises with every change of a row (the moment it was
     last modified, or a number that never falls): then only rows changed since the last load are fetched.
+    ``may_lose_rows`` lets a delivery stand that holds less than half the rows of the last, once it has been looked at.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +55,7 @@ class SourceConfiguration(BaseModel):
     credentials_env: dict[str, str] = {}
     files: dict[str, dict[str, str]] = {}
     watermark: dict[str, str] = {}
+    may_lose_rows: bool = False
 
     @field_validator("files", mode="before")
     @classmethod

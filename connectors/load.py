@@ -42,6 +42,8 @@ from connectors.typing_rules import open_typing
 
 # A delivery without one readable row must not empty a table that holds this many: it is refused instead.
 ROWS_WORTH_KEEPING = 10
+# Nor may one with less than half the rows that stand, where this many do: it looks like half a file.
+ROWS_WORTH_COUNTING = 200
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class _Load:
         self._sweep()
         try:
             contents, refusals, files = self._database() if self.source.kind == "database" else self._files()
-            contents, emptying = self._refuse_emptying(contents)
+            contents, emptying = self._refuse_losing(contents)
             self._place_in_order(contents, [*refusals, *emptying])
             self._note_refusals([*refusals, *emptying])
             self._note_withdrawals()
@@ -295,8 +297,11 @@ class _Load:
         entry = increment.entry or self.before.landed.get((table, (increment.sha256, None)))
         return _Content(increment.reading, name, increment.sha256, increment.size, entry)
 
-    def _refuse_emptying(self, contents: list[_Content]) -> tuple[list[_Content], list[_Content]]:
-        """Refuses new content without a row for a table that holds many; only where a delivery replaces the last."""
+    def _refuse_losing(self, contents: list[_Content]) -> tuple[list[_Content], list[_Content]]:
+        """Refuses new content that would empty a table that holds many rows, or lose more than half of them.
+
+        Only where a delivery replaces the last; the loss of half can be allowed in the configuration.
+        """
         if self.contract.history != "whole":
             return contents, []
         rows: dict[tuple[str, str | None], int] = {}
@@ -306,23 +311,38 @@ class _Load:
         kept, refused = [], []
         for content in contents:
             standing = self.before.standing(content.table).values()
+            of_delivery = rows[content.table, date_in_name(content.source)]
             # One part of a delivery may be empty while another is full, unless it held rows the last time.
-            is_part = not self.contract.whole_file and rows[content.table, date_in_name(content.source)] > 0
+            is_part = not self.contract.whole_file and of_delivery > 0
             counted = [entry for entry in standing if not is_part or entry.file == content.reading.file]
             lost = sum(entry.rows_of_delivery for entry in counted)
             is_there = any(
                 (entry.file, entry.content) == (content.reading.file, content.content) for entry in standing
             ) or self.before.is_lying(content.source, content.sha256)
-            if not is_there and content.reading.rows_of_delivery == 0 and lost >= ROWS_WORTH_KEEPING:
-                error = FileRefused(
+            stand = sum(entry.rows_of_delivery for entry in standing)
+            newest = max(date or "" for table, date in rows if table == content.table)
+            is_overtaken = (date_in_name(content.source) or "") < newest
+            reason = None
+            may_lose = is_overtaken or self.source.may_lose_rows
+            if is_there:
+                reason = None
+            elif content.reading.rows_of_delivery == 0 and lost >= ROWS_WORTH_KEEPING:
+                reason = (
                     f"None of its {content.reading.rows_read:,} rows can be read, and it would empty {content.table} "
-                    f"of {lost:,} rows that stand there. What was delivered before stands. Ask for the extract again.",
-                    table=content.table,
+                    f"of {lost:,} rows that stand there."
                 )
-                reading = TableReading.refused(content.reading.file, error, content.reading.sheet)
-                refused.append(_Content(reading, content.source, content.sha256, content.size, None))
-            else:
+            elif not may_lose and lost >= ROWS_WORTH_COUNTING and 2 * content.reading.rows_of_delivery < lost:
+                reason = _half(content.table, content.reading.rows_of_delivery, lost)
+            elif not may_lose and stand >= ROWS_WORTH_COUNTING and 2 * of_delivery < stand:
+                reason = _half(content.table, of_delivery, stand)
+            if reason is None:
                 kept.append(content)
+                continue
+            error = FileRefused(
+                f"{reason} What was delivered before stands. Ask for the extract again.", table=content.table
+            )
+            reading = TableReading.refused(content.reading.file, error, content.reading.sheet)
+            refused.append(_Content(reading, content.source, content.sha256, content.size, None))
         return kept, refused
 
     def _next_delivery(self) -> int:
@@ -522,6 +542,13 @@ class _Load:
             refused=refused,
             is_anything_new=is_anything_new,
         )
+
+
+def _half(table: str, rows: int, standing: int) -> str:
+    return (
+        f"It looks like half a file: {rows:,} rows that can be read, where {standing:,} stand in {table}. If so many "
+        "have really gone, set may_lose_rows: true for this source in send.yml, for one run."
+    )
 
 
 def _refused(name: str, reason: str, table: str | None = None) -> _Content:

@@ -166,6 +166,15 @@ def test_a_contract_that_only_soda_cannot_follow_crashes(
     assert [result.outcome for result in results] == ["crashed"] + ["passed"] * (not is_alone)
 
 
+def test_what_stops_soda_altogether_is_told_by_its_kind_alone(
+    connection: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    verify_contracts(connection, [write(tmp_path, "big", changed(kind="nonsense"))])
+    (told,) = caplog.messages
+    assert told.startswith("Soda could not run the checks (")
+    assert "nonsense" not in told
+
+
 @pytest.mark.parametrize("ending", [";", "\n-- and no more", " -- and no more"])
 def test_a_query_may_end_as_people_end_queries(ending: str, connection: Connection, tmp_path: Path) -> None:
     path = write(tmp_path, "big", stated("big", [rule("r", FINDS_BIG.format(table="big") + ending)]))

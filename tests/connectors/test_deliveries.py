@@ -193,6 +193,42 @@ def test_a_delivery_without_a_row_does_not_empty_a_full_table(deliver: Deliver) 
     assert len(children(delivery)) == 20
 
 
+@pytest.mark.parametrize("name", ["child.csv", "child 2026-02.csv"])
+def test_half_a_file_does_not_take_the_place_of_a_whole_one(deliver: Deliver, name: str) -> None:
+    first = "child.csv" if name == "child.csv" else "child 2026-01.csv"
+    header, rows = CHILDREN.splitlines(keepends=True)[0], [f"K{n:04},Ek,Di,2012-01-01,F\n" for n in range(300)]
+    delivery = deliver()
+    delivery.put(first, header + "".join(rows))
+    delivery.load()
+    delivery.put(name, header + "".join(rows[:149]))
+    assert "looks like half a file: 149 rows that can be read, where 300 stand" in delivery.load().refused[0][1]
+    assert len(children(delivery)) == 300
+    delivery.put(name, header + "".join(rows[:150]))
+    assert delivery.load().refused == []
+    assert len(children(delivery)) == 150
+
+
+def test_rows_that_have_really_gone_can_be_let_go(deliver: Deliver) -> None:
+    header, rows = CHILDREN.splitlines(keepends=True)[0], [f"K{n:04},Ek,Di,2012-01-01,F\n" for n in range(300)]
+    delivery = deliver()
+    delivery.put("child.csv", header + "".join(rows))
+    delivery.load()
+    delivery.put("child.csv", header + "".join(rows[:40]))
+    assert delivery.load().refused != []
+    delivery = deliver(may_lose_rows=True)
+    assert delivery.load().refused == []
+    assert len(children(delivery)) == 40
+
+
+def test_an_older_month_with_few_rows_is_no_half_a_file(deliver: Deliver) -> None:
+    header, rows = CHILDREN.splitlines(keepends=True)[0], [f"K{n:04},Ek,Di,2012-01-01,F\n" for n in range(300)]
+    delivery = deliver()
+    delivery.put("child 2026-02.csv", header + "".join(rows))
+    delivery.load()
+    delivery.put("child 2026-01.csv", header + "".join(rows[:20]))
+    assert delivery.load().refused == []
+
+
 def test_a_mended_mapping_reads_what_stands_again_in_its_place(deliver: Deliver) -> None:
     delivery = deliver()
     delivery.put("child.csv", CHILDREN.replace(",F\n", ",Female\n"))
