@@ -5,22 +5,20 @@ Exit codes: 0 all published, 1 a gate held a product, 2 the run failed, 64 wrong
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.table import Table
 
 from connectors.errors import SendError
+from flows.sen2 import sen2
 from flows.settings import LONDON, prepare_environment
+from flows.terminal import Json, output, print_json, print_rows, progress
 from flows.unforeseen import told_without_data
 from warehouse.home import Home
 
@@ -35,7 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for programs.")]
+app.add_typer(sen2)
+
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 
 
@@ -52,39 +51,6 @@ def _moment(text: str) -> datetime:
             f"{text!r} is no day such as 2026-01-20 and no time such as 2026-01-20T18:00:00."
         ) from None
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def _output() -> Console:
-    return Console(soft_wrap=True)
-
-
-@contextmanager
-def _progress(text: str, is_quiet: bool = False) -> Iterator[Any]:
-    """A spinner on a terminal, nothing at all elsewhere. Gives a function that changes its text."""
-    console = Console(stderr=True)
-    if is_quiet or not console.is_terminal:
-        yield lambda _text: None
-        return
-    with console.status(text) as status:
-        yield lambda changed: status.update(changed)
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
-
-
-def _print_rows(title: str, headings: list[str], rows: list[tuple[Any, ...]]) -> None:
-    if not sys.stdout.isatty():
-        writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
-        writer.writerow(headings)
-        writer.writerows(rows)
-        return
-    table = Table(title=title)
-    for heading in headings:
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    _output().print(table)
 
 
 @app.command()
@@ -112,7 +78,7 @@ def demo(
         refuse_foreign_configuration(home)
     home.create()
     today = as_at.date()
-    with _progress("Making the borough", json_output) as tell:
+    with progress("Making the borough", json_output) as tell:
         made = make_borough(
             home.folder / "borough",
             seed=seed,
@@ -126,9 +92,9 @@ def demo(
         )
     write_demo_configuration(home, la, today)
     if json_output:
-        _print_json({"folder": str(home.folder / "borough"), "borough": vars(made)})
+        print_json({"folder": str(home.folder / "borough"), "borough": vars(made)})
     else:
-        _output().print(f"An invented borough of {children:,} pupils is in {home.folder / 'borough'}; now: send run")
+        output().print(f"An invented borough of {children:,} pupils is in {home.folder / 'borough'}; now: send run")
 
 
 @app.command()
@@ -142,7 +108,7 @@ def init(
     home = Home.from_environment()
     home.create()
     write_first_configuration(home, la, name)
-    _output().print(f"{home.configuration} is written. Say there where your extracts are, then: send doctor")
+    output().print(f"{home.configuration} is written. Say there where your extracts are, then: send doctor")
 
 
 @app.command()
@@ -152,10 +118,10 @@ def doctor(json_output: Json = False) -> None:
 
     findings = examine(Home.from_environment())
     if json_output:
-        _print_json([vars(finding) for finding in findings])
+        print_json([vars(finding) for finding in findings])
     else:
         rows = [("ok" if item.is_ok else "MEND", item.what, item.found) for item in findings]
-        _print_rows("send doctor", ["", "what", "found"], rows)
+        print_rows("send doctor", ["", "what", "found"], rows)
     if not all(item.is_ok for item in findings):
         raise SendError("send doctor found something to mend; the lines marked MEND say what.")
 
@@ -175,12 +141,12 @@ def run(
     from flows.start import run_nightly
 
     home = Home.from_environment()
-    with _progress("Starting", json_output) as tell:
+    with progress("Starting", json_output) as tell:
         summary = run_nightly(home, as_at=as_at.date() if as_at else None, known_at=known_at, tell=tell)
     if json_output:
-        _print_json(summary.as_data())
+        print_json(summary.as_data())
     elif sys.stdout.isatty():
-        _output().print(Markdown(summary.as_markdown()))
+        output().print(Markdown(summary.as_markdown()))
     else:
         sys.stdout.write(summary.as_markdown() + "\n")
     if summary.is_any_product_held:
@@ -194,9 +160,9 @@ def status(json_output: Json = False) -> None:
 
     state = current_status(Home.from_environment())
     if json_output:
-        _print_json(state.as_data())
+        print_json(state.as_data())
     else:
-        _output().print(Markdown(state.as_markdown()) if sys.stdout.isatty() else state.as_markdown())
+        output().print(Markdown(state.as_markdown()) if sys.stdout.isatty() else state.as_markdown())
     if state.is_any_product_held:
         raise typer.Exit(HELD)
 
@@ -216,23 +182,21 @@ def lists(
     if name is None:
         available = list_names(home)
         if json_output:
-            _print_json([{"list": list_name, "rows": rows} for list_name, rows in available])
+            print_json([{"list": list_name, "rows": rows} for list_name, rows in available])
         else:
-            _print_rows("Published lists", ["list", "rows"], list(available))
+            print_rows("Published lists", ["list", "rows"], list(available))
         return
     if csv_file is not None or workbook is not None:
         for out, write in ((csv_file, write_list_csv), (workbook, write_list_workbook)):
             if out is not None:
                 count = write(home, name, out)
-                _output().print(
-                    f"{count:,} rows of {name} are in {out}. Personal data: keep it where such data may be."
-                )
+                output().print(f"{count:,} rows of {name} are in {out}. Personal data: keep it where such data may be.")
         return
     headings, rows = list_rows(home, name, limit)
     if json_output:
-        _print_json([dict(zip(headings, row, strict=True)) for row in rows])
+        print_json([dict(zip(headings, row, strict=True)) for row in rows])
     else:
-        _print_rows(name, headings, rows)
+        print_rows(name, headings, rows)
 
 
 @app.command()
@@ -251,9 +215,9 @@ def findings(
         Home.from_environment(), rule=rule, owner=owner, state=state, limit=limit, is_showing_values=show_values
     )
     if json_output:
-        _print_json([dict(zip(headings, row, strict=True)) for row in rows])
+        print_json([dict(zip(headings, row, strict=True)) for row in rows])
     else:
-        _print_rows("Findings", headings, rows)
+        print_rows("Findings", headings, rows)
 
 
 def main() -> None:

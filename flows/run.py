@@ -28,10 +28,9 @@ from flows.summary import LoadLine, RuleLine, RunSummary
 from flows.unforeseen import told_without_data
 from operations.store import FindingCounts, OperationsStore
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_given_ids, open_for_building, register_sources
+from warehouse.code import digest_of_code
 from warehouse.home import Home
 from warehouse.publication import publish
-
-CODE_FOLDERS = ("checks", "connectors/contracts", "dbt_project/macros", "dbt_project/models", "dbt_project/seeds")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,17 +61,6 @@ def plain_errors(stage: Callable[P, R]) -> Callable[P, R]:
             raise StageFailed(told_without_data(stage.__name__, error)) from None
 
     return guarded
-
-
-def _digest_of_code() -> str:
-    """A hash of everything that gives the data its meaning: models, seeds, contracts, gates."""
-    root = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for folder in CODE_FOLDERS:
-        for path in sorted((root / folder).rglob("*")):
-            if path.suffix in {".sql", ".yml", ".csv"}:
-                digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 class Run:
@@ -183,7 +171,7 @@ class Run:
     def _inputs(self) -> str:
         """A hash of everything that decides what this run would build: what has landed, the day, the code."""
         known = [manifest.load_id for manifest in known_manifests(self.home.landing, self.moment.known_at)]
-        parts = [_digest_of_code(), self.moment.as_at.isoformat(), self.configuration.la_code, *known]
+        parts = [digest_of_code(), self.moment.as_at.isoformat(), self.configuration.la_code, *known]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property

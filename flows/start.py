@@ -1,15 +1,19 @@
-"""Starts the nightly flow from the command line: a server, dbt warming up beside it, then the flow."""
+"""Starts a flow from the command line: a server, dbt warming up beside it, then the flow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from typing import Any, TypeVar
 
 from connectors.configuration import read_configuration
 from connectors.errors import SendError
 from flows.server import prefect_server
 from flows.summary import RunSummary
+from returns.standing import CheckedReturn
 from warehouse.home import Home
+
+Outcome = TypeVar("Outcome")
 
 
 class RunFailed(SendError):
@@ -21,6 +25,29 @@ def run_nightly(home: Home, as_at: date | None, known_at: datetime | None, tell:
 
     Raises the run's own ``SendError``, or ``RunFailed`` where Prefect itself stopped it.
     """
+
+    def start() -> Any:
+        from flows.nightly import nightly
+
+        return nightly(str(home.folder), as_at=as_at, known_at=known_at, return_state=True)
+
+    return _through_prefect(home, tell, start, RunSummary)
+
+
+def run_season(home: Home, tell: Callable[[str], None]) -> CheckedReturn:
+    """Runs the flow of the SEN2 season to its end and gives the return as checked. Raises as ``run_nightly``."""
+
+    def start() -> Any:
+        from flows.season import season
+
+        return season(str(home.folder), return_state=True)
+
+    return _through_prefect(home, tell, start, CheckedReturn)
+
+
+def _through_prefect(
+    home: Home, tell: Callable[[str], None], start: Callable[[], Any], expected: type[Outcome]
+) -> Outcome:
     read_configuration(home.folder)  # a home without one is told so at once, and nothing is made in it
     home.create()
     from flows.run import tell_progress
@@ -28,14 +55,12 @@ def run_nightly(home: Home, as_at: date | None, known_at: datetime | None, tell:
     tell_progress.set(tell)
     with prefect_server(home) as server:
         tell("Starting Prefect")
-        from flows.nightly import nightly
-
         if server is not None:
             server.wait()
-        state = nightly(str(home.folder), as_at=as_at, known_at=known_at, return_state=True)
+        state = start()
         outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, SendError):
         raise outcome
-    if not isinstance(outcome, RunSummary):
+    if not isinstance(outcome, expected):
         raise RunFailed(f"The run ended as {state.name}. What was published stands. Run it again: send run") from None
     return outcome

@@ -131,3 +131,21 @@ class PublicationRecord(Base):
     content: Mapped[str | None] = mapped_column(String(64))
     reasons: Mapped[list[str]]
     at: Mapped[datetime]
+
+
+class ExplanationRecord(Base):
+    """Why a query of the return is right as it stands. Only ever added to: of one finding the last stands.
+
+    ``return_year`` is the year of the return it was written for; a finding that comes again next year keeps it.
+    """
+
+    __tablename__ = "explanation"
+    __table_args__ = (Index("explanation_by_finding", "finding_key", "explanation_id"),)
+
+    explanation_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    finding_key: Mapped[str] = mapped_column(KEY)
+    rule_id: Mapped[str] = mapped_column(String(128))
+    return_year: Mapped[int]
+    explanation: Mapped[str]
+    author: Mapped[str]
+    at: Mapped[datetime]

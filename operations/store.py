@@ -36,6 +36,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.errors import SendError
 from operations.schema import (
     CheckResultRecord,
+    ExplanationRecord,
     FindingEventRecord,
     FindingRecord,
     FindingSeen,
@@ -121,6 +122,18 @@ class RunOutcome:
     seconds: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """Why a query of the return is right as it stands, who said so, when (UTC), and for which year's return."""
+
+    finding_key: str
+    rule_id: str
+    return_year: int
+    explanation: str
+    author: str
+    at: datetime
+
+
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
@@ -173,6 +186,35 @@ class OperationsStore:
             if lock is not None and not self._is_sqlite:
                 connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": lock})
             yield connection
+
+    def explain(self, findings: Mapping[str, str], year: int, explanation: str, author: str) -> None:
+        """Keeps the explanation of each finding (key to rule id) of the return of ``year``; earlier ones are kept."""
+        at = _now()
+        rows = [
+            {
+                "finding_key": key,
+                "rule_id": rule_id,
+                "return_year": year,
+                "explanation": explanation,
+                "author": author,
+                "at": at,
+            }
+            for key, rule_id in findings.items()
+        ]
+        with self._writing() as connection:
+            for start in range(0, len(rows), ROWS_AT_A_TIME):
+                connection.execute(insert(ExplanationRecord), rows[start : start + ROWS_AT_A_TIME])
+
+    def explanations(self) -> dict[str, Explanation]:
+        """The explanation that stands for each finding, by its key, whichever year it was written in."""
+        with self._reading() as connection:
+            rows = connection.execute(select(ExplanationRecord.__table__).order_by(ExplanationRecord.explanation_id))
+            return {
+                row.finding_key: Explanation(
+                    row.finding_key, row.rule_id, row.return_year, row.explanation, row.author, row.at
+                )
+                for row in rows
+            }
 
     def _upgrade(self) -> None:
         """Runs the migrations that the store lacks, in one transaction."""

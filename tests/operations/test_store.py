@@ -467,6 +467,25 @@ def test_a_migration_that_fails_leaves_nothing_half_made(url: str, open_store: O
     engine.dispose()
 
 
+def test_the_last_explanation_of_a_finding_stands_whichever_year_it_was_written_for(store: OperationsStore) -> None:
+    store.explain({"k1": "late", "k2": "late"}, 2026, "The school was closed.", "A. Officer")
+    store.explain({"k2": "late"}, 2027, "The family was away.", "B. Officer")
+    standing = store.explanations()
+    assert {key: (e.return_year, e.explanation, e.author) for key, e in standing.items()} == {
+        "k1": (2026, "The school was closed.", "A. Officer"),
+        "k2": (2027, "The family was away.", "B. Officer"),
+    }
+
+
+def test_a_store_of_the_first_release_is_brought_up_to_date(url: str, open_store: Open) -> None:
+    open_store().close()
+    rows(url, "drop table explanation")
+    rows(url, "update alembic_version set version_num = '0001'")
+    brought = open_store()
+    brought.explain({"k1": "late"}, 2027, "The school was closed.", "A. Officer")
+    assert list(brought.explanations()) == ["k1"]
+
+
 SECRETS = [
     "postgresql+psycopg://send:s3cret@127.0.0.1:9/operations",
     "postgresql+psycopg://127.0.0.1:9/operations?user=send&password=s3cret",

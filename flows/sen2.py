@@ -1,0 +1,255 @@
+"""``send sen2``: the SEN2 return, from the warehouse of the last run to the signed-off file and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from connectors.errors import SendError
+from flows.terminal import Json, print_json, print_rows, progress
+from warehouse.home import Home
+
+HELD = 1
+SOFTWARE_CODE = "SEND warehouse"
+
+sen2 = typer.Typer(
+    name="sen2",
+    help="The SEN2 return: build, check, explain, sign off, export, compare, reproduce, trace.",
+    no_args_is_help=True,
+)
+
+Release = Annotated[str, typer.Option(help="Release written into the header.")]
+Serial = Annotated[int, typer.Option(min=1, max=999, help="Serial number written into the header.")]
+DateTime = Annotated[
+    datetime,
+    typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="Date and time written into the header; not the clock's."),
+]
+
+
+def _store(home: Home) -> Any:
+    from operations.store import OperationsStore
+
+    return OperationsStore(home.operations_url)
+
+
+def _stamp(release: str, serial: int, date_time: datetime) -> Any:
+    from returns.xml import Stamp
+
+    return Stamp(software_code=SOFTWARE_CODE, release=release, serial_number=serial, date_time=date_time)
+
+
+@sen2.command()
+def specification(
+    year: Annotated[int, typer.Option(help="January of which year.")] = 2027,
+    json_output: Json = False,
+) -> None:
+    """List what of the year's specification nobody has verified against DfE's own."""
+    from returns.specification import read_specification, unverified
+
+    supposed = unverified(read_specification(year))
+    if json_output:
+        print_json([asdict(entry) for entry in supposed])
+    else:
+        print_rows(
+            f"Not verified for {year}", ["place", "what", "source"], [(e.place, e.what, e.why) for e in supposed]
+        )
+
+
+@sen2.command()
+def build(json_output: Json = False) -> None:
+    """Load what is new, build the return anew with the rest of the warehouse, and check it."""
+    from flows.start import run_season
+
+    home = Home.from_environment()
+    with progress("Starting", json_output) as tell:
+        _tell(run_season(home, tell), json_output)
+
+
+@sen2.command()
+def check(json_output: Json = False) -> None:
+    """Run every rule on the return as it stands: errors to mend, queries to explain."""
+    from returns.standing import check_return
+
+    home = Home.from_environment()
+    with progress("Checking the return", json_output):
+        checked = check_return(home, _store(home))
+    _tell(checked, json_output)
+
+
+def _tell(checked: Any, is_json: bool) -> None:
+    from returns.standing import counts_by_rule
+
+    lines = counts_by_rule(checked.findings)
+    if is_json:
+        headings = ("severity", "rule_id", "name", "found", "explained")
+        print_json(
+            {
+                "year": checked.year,
+                "reference_date": checked.reference_date,
+                "as_at": checked.as_at,
+                "known_at": checked.known_at,
+                "rows": checked.rows,
+                "rules": [dict(zip(headings, line, strict=True)) for line in lines],
+                "held_by": checked.held_by,
+            }
+        )
+    else:
+        print_rows(f"SEN2 {checked.year}", ["severity", "rule", "what it says", "found", "explained"], lines)
+        out = Console(stderr=True, soft_wrap=True)
+        rows = ", ".join(f"{count:,} {table}" for table, count in checked.rows.items())
+        out.print(f"SEN2 {checked.year}, as at {checked.as_at}: {rows}.", highlight=False)
+        ready = "Ready to be signed off: send sen2 sign-off"
+        out.print(f"{len(checked.held_by)} reasons hold it." if checked.held_by else ready, highlight=False)
+    if checked.held_by:
+        raise typer.Exit(HELD)
+
+
+@sen2.command()
+def explain(
+    rule: Annotated[str, typer.Argument(help="The rule whose queries are explained.")],
+    because: Annotated[str, typer.Option(help="The explanation. No names: it goes to DfE.")],
+    by: Annotated[str, typer.Option(help="Who explains.")],
+    child: Annotated[str | None, typer.Option(help="Only this child's (child id).")] = None,
+) -> None:
+    """Explain a rule's queries; the explanation stays for as long as the same record raises the same query."""
+    from returns.standing import explain_queries
+
+    home = Home.from_environment()
+    count = explain_queries(home, _store(home), rule_id=rule, child_id=child, explanation=because, author=by)
+    Console(soft_wrap=True).print(f"{count:,} queries of {rule} are explained.")
+
+
+@sen2.command("sign-off")
+def sign_off_return(
+    by: Annotated[str, typer.Option(help="Who signs for the return.")],
+    release: Release,
+    serial: Serial,
+    date_time: DateTime,
+    json_output: Json = False,
+) -> None:
+    """Sign the return off: checked anew, written, validated, and kept for good."""
+    from returns.versions import ReturnHeld, sign_off, version_folder
+
+    home = Home.from_environment()
+    with progress("Signing off", json_output):
+        try:
+            version = sign_off(home, _store(home), by=by, stamp=_stamp(release, serial, date_time))
+        except ReturnHeld as held:
+            Console(stderr=True, soft_wrap=True, highlight=False).print(str(held), markup=False)
+            raise typer.Exit(HELD) from None
+    if json_output:
+        print_json({**asdict(version), "folder": str(version_folder(home, version))})
+    else:
+        Console(soft_wrap=True, highlight=False).print(
+            f"Version {version.version} of the {version.year} return is signed off by {version.signed_off_by}, "
+            f"SHA-256 {version.content}: {version_folder(home, version)}. Personal data: keep it safe."
+        )
+
+
+@sen2.command()
+def export(
+    release: Release = "draft",
+    serial: Serial = 1,
+    date_time: DateTime = datetime(2027, 1, 21),
+    xml: Annotated[Path | None, typer.Option(help="Write the XML for COLLECT to this file.")] = None,
+    blade: Annotated[Path | None, typer.Option(help="Write the nine Blade tables to this folder.")] = None,
+    template: Annotated[Path | None, typer.Option(help="Write DfE's data-entry template to this workbook.")] = None,
+    workbook: Annotated[Path | None, typer.Option(help="Write the pre-submission workbook to this file.")] = None,
+) -> None:
+    """Write the return as it stands, signed off or not, in any of its shapes. A draft: what counts is the sign-off."""
+    from returns.blade import write_blade
+    from returns.workbook import write_template, write_workbook
+    from returns.xml import write_xml
+    from returns.xsd import validate
+
+    from returns.specification import read_specification
+    from returns.standing import check_opened, open_return
+
+    if not (xml or blade or template or workbook):
+        raise SendError("Say what to write: --xml FILE, --blade FOLDER, --template FILE or --workbook FILE.")
+    home = Home.from_environment()
+    stamp = _stamp(release, serial, date_time)
+    with progress("Writing the return"), open_return(home.warehouse, home.temporary) as connection:
+        (year,) = connection.execute("select year from sen2.sen2_header").fetchone() or (0,)
+        known = read_specification(year)
+        writers: list[tuple[Path | None, Callable[[Path], object]]] = [
+            (xml, lambda path: (write_xml(connection, known, path, stamp), validate(path, known))),
+            (blade, lambda path: write_blade(connection, known, path, stamp)),
+            (template, lambda path: write_template(connection, known, path, stamp)),
+            (workbook, lambda path: write_workbook(connection, known, path, stamp)),
+        ]
+        for target, write in writers:
+            if target is not None:
+                write(target)
+        errors = len(check_opened(connection, _store(home)).errors)
+    Console(soft_wrap=True, highlight=False).print(
+        f"Written{f', with {errors:,} errors in it' if errors else ''}. Personal data: keep it where such data may be."
+    )
+
+
+@sen2.command()
+def compare(
+    was: Annotated[
+        str, typer.Argument(help="A version's number, a file, a Blade folder, or standing.")
+    ],
+    now: Annotated[str, typer.Argument(help="The same; by default the return as it stands.")] = "standing",
+    year: Annotated[int, typer.Option(help="January of which year.")] = 2027,
+    json_output: Json = False,
+) -> None:
+    """Compare two returns record by record and item by item: versions, last year's file, a Blade export."""
+    from returns.comparison import compared
+
+    home = Home.from_environment()
+    with progress("Comparing", json_output):
+        found = compared(home, was, now, year)
+    if json_output:
+        print_json([asdict(difference) for difference in found])
+    else:
+        rows = [(d.kind, d.person, d.table, d.record, d.item, d.was, d.now) for d in found]
+        print_rows("Differences", ["kind", "person", "table", "record", "item", "was", "now"], rows)
+
+
+@sen2.command("reproduce")
+def reproduce_version(
+    number: Annotated[int, typer.Argument(help="The version, for example 1.")],
+    year: Annotated[int, typer.Option(help="January of which year.")] = 2027,
+) -> None:
+    """Rebuild a signed-off version from the landing and compare it with what was signed, byte for byte."""
+    from returns.versions import reproduce, signed_version
+
+    home = Home.from_environment()
+    version = signed_version(home, year, number)
+    with progress("Rebuilding the return"):
+        content = reproduce(home, version)
+    Console(soft_wrap=True, highlight=False).print(f"Version {number} is reproduced to the byte: SHA-256 {content}.")
+
+
+@sen2.command()
+def trace(
+    person: Annotated[str, typer.Argument(help="The child id.")],
+    item: Annotated[str | None, typer.Argument(help="One item's tag, for example ReceivedDate.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Show where each value of one person came from: models, source file and row. Shows personal data."""
+    from returns.specification import read_specification
+    from returns.standing import open_return
+    from returns.trace import trace as traced
+
+    home = Home.from_environment()
+    with open_return(home.warehouse, home.temporary) as connection:
+        (year,) = connection.execute("select year from sen2.sen2_header").fetchone() or (0,)
+        found = traced(connection, read_specification(year), person, item)
+    if json_output:
+        print_json([asdict(step) for step in found])
+    else:
+        rows = [
+            (t.table, t.record, t.tag, t.value, t.record_id, t.source_file, t.source_row, " < ".join(t.models))
+            for t in found
+        ]
+        print_rows(person, ["table", "record", "item", "value", "source record", "file", "row", "made from"], rows)

@@ -1,0 +1,84 @@
+"""The workbooks that go with a return: the notes on its queries for DfE, and what changed since the last version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+
+from returns.differences import Difference
+from returns.specification import Specification, unverified
+from returns.standing import CheckedReturn, counts_by_rule
+
+AS_TEXT = {
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "default_date_format": "dd/mm/yyyy",
+}
+
+
+def write_notes(path: Path, checked: CheckedReturn, specification: Specification) -> None:
+    """Writes the notes pack: a cover, a line a rule, a line a query with its explanation, author and date.
+
+    The cover says what of the specification nobody has verified. Cases are named by the warehouse's child id alone.
+    """
+    supposed = unverified(specification)
+    cover: list[tuple[Any, ...]] = [
+        ("Return", f"SEN2 {checked.year}"),
+        ("Local authority", checked.lea),
+        ("Survey day", checked.reference_date),
+        ("Data as at", checked.as_at),
+        ("Known at (UTC)", checked.known_at.isoformat(sep=" ")),
+        *((table, rows) for table, rows in checked.rows.items()),
+        ("Errors", len(checked.errors)),
+        ("Queries", len(checked.queries)),
+        ("Specification entries not verified", len(supposed)),
+        ("", "Not verified means: not read in DfE's own specification. See: send sen2 specification"),
+    ]
+    cases = [
+        (
+            finding.rule_id,
+            finding.child_id,
+            finding.table,
+            finding.item,
+            finding.explanation.explanation if finding.explanation else "",
+            finding.explanation.author if finding.explanation else "",
+            finding.explanation.at.date() if finding.explanation else None,
+            finding.explanation.return_year if finding.explanation else None,
+        )
+        for finding in checked.queries
+    ]
+    headings = ("rule", "child_id", "table", "item", "explanation", "author", "written on", "for the return of")
+    with xlsxwriter.Workbook(str(path), AS_TEXT) as book:
+        _sheet(book, "Cover", ("what", "value"), cover)
+        rules = counts_by_rule(checked.findings)
+        _sheet(book, "Rules", ("severity", "rule", "what it says", "found", "explained"), rules)
+        _sheet(book, "Cases", headings, cases)
+
+
+def write_differences(path: Path, changed: Sequence[Difference]) -> None:
+    """Writes what changed since the last version, a line an item. Personal data, as the return is."""
+    rows = [(d.kind, d.person, d.table, d.record, d.item, d.was, d.now) for d in changed]
+    with xlsxwriter.Workbook(str(path), AS_TEXT) as book:
+        _sheet(book, "Differences", ("kind", "person", "table", "record", "item", "was", "now"), rows)
+
+
+def _sheet(book: Any, name: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    sheet = book.add_worksheet(name)
+    sheet.freeze_panes(1, 0)
+    bold = book.add_format({"bold": True})
+    for position, heading in enumerate(headings):
+        sheet.set_column(position, position, max(14, len(heading) + 2))
+        sheet.write_string(0, position, heading, bold)
+    for number, row in enumerate(rows, start=1):
+        for position, value in enumerate(row):
+            if isinstance(value, date | datetime):
+                sheet.write_datetime(number, position, value)
+            elif isinstance(value, int):
+                sheet.write_number(number, position, value)
+            elif value is not None:
+                sheet.write_string(number, position, str(value))

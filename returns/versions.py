@@ -1,0 +1,226 @@
+"""Signed-off returns: each a folder that never changes again, with all it takes to rebuild its very bytes.
+
+``returns/2027/v001/`` in the home holds the XML, the Blade tables, the notes for DfE and ``version.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+
+from connectors.configuration import read_configuration
+from connectors.errors import SendError
+from operations.store import OperationsStore
+from returns.blade import write_blade
+from returns.differences import Difference, differences
+from returns.notes import write_differences, write_notes
+from returns.specification import Specification, read_specification
+from returns.standing import CheckedReturn, check_opened, open_return
+from returns.xml import Stamp, read_xml, write_xml
+from returns.xsd import validate
+from warehouse.build import DbtProject, PointInTime, register_sources
+from warehouse.code import digest_of_code
+from warehouse.home import Home
+
+
+class ReturnHeld(SendError):
+    """The return cannot be signed off as it stands."""
+
+
+class NoSuchVersion(SendError):
+    """No return of that number has been signed off."""
+
+
+class NotReproduced(SendError):
+    """A version rebuilt from the landing is not what was signed off."""
+
+
+@dataclass(frozen=True)
+class SignedVersion:
+    """A return as signed off.
+
+    ``content`` is the SHA-256 of its XML; times are UTC, but for ``date_time``, which is given; ``code`` and
+    ``specification`` are hashes of what gave the data its meaning.
+    """
+
+    year: int
+    version: int
+    signed_off_by: str
+    signed_off_at: str
+    content: str
+    file: str
+    lea: str
+    as_at: str
+    known_at: str
+    release: str
+    serial_number: int
+    date_time: str
+    software_code: str
+    code: str
+    specification: str
+    rows: dict[str, int]
+    queries: int
+    differences: int
+
+    @property
+    def stamp(self) -> Stamp:
+        """What the header says of the writing, as given at the sign-off."""
+        return Stamp(
+            software_code=self.software_code,
+            release=self.release,
+            serial_number=self.serial_number,
+            date_time=datetime.fromisoformat(self.date_time),
+        )
+
+
+def returns_folder(home: Home, year: int) -> Path:
+    """Where one year's signed-off returns lie."""
+    return home.folder / "returns" / str(year)
+
+
+def signed_versions(home: Home, year: int) -> list[SignedVersion]:
+    """The year's versions, oldest first."""
+    found = []
+    for path in sorted(returns_folder(home, year).glob("v[0-9]*/version.json")):
+        found.append(SignedVersion(**json.loads(path.read_text(encoding="utf-8"))))
+    return sorted(found, key=lambda version: version.version)
+
+
+def signed_version(home: Home, year: int, number: int) -> SignedVersion:
+    """One version. Raises ``NoSuchVersion``."""
+    for version in signed_versions(home, year):
+        if version.version == number:
+            return version
+    raise NoSuchVersion(f"No version {number} of the {year} return has been signed off.")
+
+
+def version_folder(home: Home, version: SignedVersion) -> Path:
+    """The folder of a signed-off version."""
+    return returns_folder(home, version.year) / f"v{version.version:03d}"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _hash_of(specification: Specification) -> str:
+    return hashlib.sha256(specification.model_dump_json().encode()).hexdigest()
+
+
+def sign_off(home: Home, store: OperationsStore, *, by: str, stamp: Stamp) -> SignedVersion:
+    """Signs the return off as it stands: checks it anew, writes it, validates what was written, keeps it for good.
+
+    Raises ``ReturnHeld`` with every reason where an error stands, a rule did not run or a query is not explained,
+    and where it differs in nothing from the version signed off last.
+    """
+    if not by.strip():
+        raise SendError("A sign-off needs a name: --by NAME")
+    with home.lock(), open_return(home.warehouse, home.temporary) as connection:
+        checked = check_opened(connection, store)
+        if checked.held_by:
+            raise ReturnHeld("The return cannot be signed off:\n" + "\n".join(f"- {r}" for r in checked.held_by))
+        return _keep(home, connection, checked, by.strip(), stamp)
+
+
+def _keep(
+    home: Home, connection: duckdb.DuckDBPyConnection, checked: CheckedReturn, by: str, stamp: Stamp
+) -> SignedVersion:
+    specification = read_specification(checked.year)
+    earlier = signed_versions(home, checked.year)
+    number = earlier[-1].version + 1 if earlier else 1
+    folder = returns_folder(home, checked.year)
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".partial-*"):
+        shutil.rmtree(leftover)
+    partial = folder / f".partial-v{number:03d}"
+    partial.mkdir()
+    name = f"{checked.lea}_SEN2_{checked.year % 100:02d}_{stamp.serial_number:03d}.xml"
+    write_xml(connection, specification, partial / name, stamp)
+    validate(partial / name, specification)
+    changed: list[Difference] = []
+    if earlier:
+        before = version_folder(home, earlier[-1]) / earlier[-1].file
+        read_xml(before, specification, connection, "sen2_before")
+        changed = list(differences(connection, "sen2_before", "sen2"))
+        if not changed:
+            raise ReturnHeld(f"The return differs in nothing from version {earlier[-1].version}, signed off before.")
+        write_differences(partial / "differences.xlsx", changed)
+    write_blade(connection, specification, partial / "blade", stamp)
+    write_notes(partial / "notes.xlsx", checked, specification)
+    version = SignedVersion(
+        year=checked.year,
+        version=number,
+        signed_off_by=by,
+        signed_off_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0).isoformat(),
+        content=_sha256(partial / name),
+        file=name,
+        lea=checked.lea,
+        as_at=checked.as_at.isoformat(),
+        known_at=checked.known_at.isoformat(),
+        release=stamp.release,
+        serial_number=stamp.serial_number,
+        date_time=stamp.date_time.isoformat(),
+        software_code=stamp.software_code,
+        code=digest_of_code(),
+        specification=_hash_of(specification),
+        rows=checked.rows,
+        queries=len(checked.queries),
+        differences=len(changed),
+    )
+    (partial / "version.json").write_text(json.dumps(asdict(version), indent=2) + "\n", encoding="utf-8")
+    for path in partial.rglob("*"):
+        if path.is_file():
+            path.chmod(0o440)
+    partial.rename(folder / f"v{number:03d}")
+    return version
+
+
+def reproduce(home: Home, version: SignedVersion) -> str:
+    """Rebuilds a version from the landing, as known when it was signed off, and gives the hash of its XML.
+
+    Raises ``NotReproduced`` where that is not the hash that was signed off, saying what has changed since.
+    """
+    moment = PointInTime(date.fromisoformat(version.as_at), datetime.fromisoformat(version.known_at))
+    specification = read_specification(version.year)
+    with home.lock():
+        home.clear_leftovers()
+        with _rebuilt(home, moment) as connection:
+            again = home.temporary / version.file
+            write_xml(connection, specification, again, version.stamp)
+            found = _sha256(again)
+            again.unlink()
+    if found != version.content:
+        changed = [
+            what
+            for what, is_changed in (
+                ("the code", digest_of_code() != version.code),
+                ("the specification", _hash_of(specification) != version.specification),
+            )
+            if is_changed
+        ]
+        why = f"since then {' and '.join(changed)} changed: install that release" if changed else "the landing changed"
+        raise NotReproduced(
+            f"Version {version.version} of the {version.year} return, rebuilt, is not what was signed off; {why}."
+        )
+    return found
+
+
+@contextmanager
+def _rebuilt(home: Home, moment: PointInTime) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The return of another moment, rebuilt beside the warehouse, which it leaves alone."""
+    register_sources(read_configuration(home.folder), home, moment)
+    try:
+        DbtProject(home).run("--exclude", "tag:after_checks")
+        with open_return(home.building, home.temporary) as connection:
+            yield connection
+    finally:
+        home.building.unlink(missing_ok=True)
