@@ -195,9 +195,7 @@ def export(
 
 @sen2.command()
 def compare(
-    was: Annotated[
-        str, typer.Argument(help="A version's number, a file, a Blade folder, or standing.")
-    ],
+    was: Annotated[str, typer.Argument(help="A version's number, a file, a Blade folder, or standing.")],
     now: Annotated[str, typer.Argument(help="The same; by default the return as it stands.")] = "standing",
     year: Annotated[int, typer.Option(help="January of which year.")] = 2027,
     json_output: Json = False,
