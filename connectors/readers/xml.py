@@ -14,7 +14,7 @@ from connectors.contract import Column, ExtractContract, Table, XmlShape
 from connectors.errors import ConfigurationError, FileRefused
 from connectors.readers import BATCH_ROWS, Delivered, TableShape, text_batch
 
-MAX_BYTES = 2**30
+MAX_BYTES = 2**32
 MAX_RECORD_BYTES = 2**23
 NOT_AS_ENCODED = (etree.ErrorTypes.ERR_INVALID_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING)
 BATCH_BYTES = 2**25
