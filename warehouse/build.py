@@ -18,6 +18,7 @@ import duckdb
 from connectors.configuration import Configuration
 from connectors.errors import SendError
 from connectors.landing import register_landing
+from returns.surveys import survey_in_hand
 from warehouse.home import Home
 
 PROJECT = Path(__file__).parents[1] / "dbt_project"
@@ -81,7 +82,25 @@ def register_sources(configuration: Configuration, home: Home, moment: PointInTi
         connection.execute(
             "insert into landing.run values (?, ?, ?)", [moment.as_at, moment.known_at, configuration.la_code]
         )
+        register_survey(connection, moment.as_at)
         _register_given_ids(connection, home, moment.known_at)
+
+
+def register_survey(connection: duckdb.DuckDBPyConnection, as_at: date) -> None:
+    """Writes the one row ``landing.sen2_survey``: the SEN2 survey the council works towards on ``as_at``.
+
+    Its reference date is the survey day, or ``as_at`` where that comes first: the return is made all year round, and
+    what is not yet known is not pretended.
+    """
+    survey = survey_in_hand(as_at)
+    connection.execute(
+        "create or replace table landing.sen2_survey "
+        "(year integer, reference_date date, period_start date, period_end date)"
+    )
+    connection.execute(
+        "insert into landing.sen2_survey values (?, ?, ?, ?)",
+        [survey.year, min(survey.survey_day, as_at), survey.period_start, survey.period_end],
+    )
 
 
 def _register_given_ids(connection: duckdb.DuckDBPyConnection, home: Home, known_at: datetime) -> None:

@@ -15,6 +15,8 @@ import pyarrow
 import pytest
 import yaml
 
+from warehouse.build import register_survey
+
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 CONTRACTS = Path(__file__).parents[2] / "connectors" / "contracts"
 DUCKDB_TYPES = {
@@ -32,6 +34,7 @@ LANDED_COLUMNS = (
 )
 LISTS = sorted(path.stem for path in (PROJECT / "models" / "lists").glob("list_*.sql") if "correct" not in path.stem)
 """The lists made from extracts; the records to correct are made from findings."""
+SEN2_TABLES = sorted(path.stem for path in (PROJECT / "models" / "marts" / "sen2").glob("*.sql"))
 WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
 KNOWN_AT = datetime(2025, 6, 30, 20, 0)
 AS_AT = date(2025, 6, 30)
@@ -77,6 +80,7 @@ def land(path: Path, landing: Landing, as_at: date, known_at: datetime, given: I
             connection.execute("insert into landing.load_file values (?, ?, 'landed')", [extract, of_extract])
         connection.execute("create table landing.run (as_at date, known_at timestamp, la_code varchar)")
         connection.execute("insert into landing.run values (?, ?, '883')", [as_at, known_at])
+        register_survey(connection, as_at)
         connection.execute(
             "create table identity.given (anchor_kind varchar, anchor varchar, child_id varchar, given_at timestamp)"
         )

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.warehouse.conftest import LISTS, PROJECT, Build, Dbt, dbt_folders
+from tests.warehouse.conftest import LISTS, PROJECT, SEN2_TABLES, Build, Dbt, dbt_folders
 from tests.warehouse.landed import (
     case,
     commissioned,
@@ -27,7 +27,7 @@ from tests.warehouse.landed import (
     visit,
 )
 
-MARTS = ("core", "lists")
+MARTS = ("core", "lists", "sen2")
 
 
 def models(dbt: Dbt) -> dict[str, Any]:
@@ -68,10 +68,12 @@ def test_every_core_and_list_model_holds_its_rows_to_a_grain(dbt: Dbt) -> None:
     assert loose == []
 
 
-def test_an_empty_landing_builds_empty_lists(build: Build) -> None:
+def test_an_empty_landing_builds_empty_lists_and_a_return_of_nobody(build: Build) -> None:
     warehouse = build({})
     for name in LISTS:
         assert warehouse.rows(f"from lists.{name}") == []
+    rows = {name: len(warehouse.rows(f"from sen2.{name}")) for name in SEN2_TABLES}
+    assert rows == {name: int(name == "sen2_header") for name in SEN2_TABLES}
 
 
 def test_every_core_and_list_column_says_what_it_is_in_what_unit_and_from_where(dbt: Dbt) -> None:
@@ -95,7 +97,7 @@ def test_every_core_and_list_column_says_whether_it_is_personal(dbt: Dbt) -> Non
 
 
 def test_every_core_and_list_model_has_contract_owner_group_and_access(dbt: Dbt) -> None:
-    assert len(marts(dbt)) == 46
+    assert len(marts(dbt)) == 55
     for model in marts(dbt).values():
         assert model.contract.enforced, model.name
         assert model.config.meta["owner"], model.name
@@ -116,7 +118,8 @@ def test_every_list_is_an_exposure(dbt: Dbt) -> None:
 
 
 def test_every_landed_source_knows_its_cadence(dbt: Dbt) -> None:
-    landed = [s for s in dbt.manifest.sources.values() if s.schema == "landing" and s.name not in ("run", "load_file")]
+    registered = ("run", "load_file", "sen2_survey")
+    landed = [s for s in dbt.manifest.sources.values() if s.schema == "landing" and s.name not in registered]
     assert landed
     assert all(s.freshness and s.freshness.warn_after.count and s.loaded_at_field == "_landed_at" for s in landed)
 
