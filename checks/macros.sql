@@ -16,6 +16,11 @@ create or replace macro checks.is_upn(upn) as
         + 13 * coalesce(try_cast(upn[13] as integer), strpos('ABCDEFGHJKLMNPQRTUVWXYZ', upn[13]) - 1)
     ) % 23];
 
+-- Unique learner number: ten digits; nine by weights 10 to 2, modulo 11, leave what the tenth takes from 10, never 0.
+create or replace macro checks.is_uln(uln) as
+    regexp_full_match(uln, '[1-9][0-9]{9}')
+    and list_sum(list_transform(range(1, 11), lambda place: (11 - place) * (ascii(uln[place]) - 48))) % 11 = 10;
+
 -- NHS number: ten digits; their sum by weights 10 to 1 is a multiple of 11.
 create or replace macro checks.is_nhs_number(nhs_number) as
     regexp_full_match(nhs_number, '[0-9]{3} ?[0-9]{3} ?[0-9]{4}')

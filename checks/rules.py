@@ -17,6 +17,8 @@ OWNERS = ("sen_team", "schools_data_team", "health_steward", "social_care_stewar
 ATTRIBUTES = ("severity", "owner", "organisation", "item", "basis", "why", "remedy")
 BUILT_AFTER_CHECKS = ("lists/list_records_to_correct",)
 """Datasets made from what the other checks found, so checked after them."""
+RETURN_LAYER = "sen2"
+"""The layer of the SEN2 return: checked for the return and not with the nightly lists."""
 
 
 class ContractUnreadable(ConfigurationError):
@@ -27,7 +29,9 @@ class ContractUnreadable(ConfigurationError):
 class Rule:
     """One rule. ``dataset`` is ``<layer>/<table>``; ``query`` gives its failing rows, None for a check of columns.
 
-    ``why`` says why it matters, ``remedy`` what an officer does, ``basis`` where it comes from.
+    ``why`` says why it matters, ``remedy`` what an officer does, ``basis`` where it comes from. Rules of the SEN2
+    return say more: the ``items`` they read, by tag; DfE's number where it is known; the first and the last year of
+    the return they hold for, None where there is no such bound.
     """
 
     rule_id: str
@@ -41,10 +45,14 @@ class Rule:
     why: str
     remedy: str
     query: str | None
+    items: tuple[str, ...] = ()
+    dfe_rule_no: str | None = None
+    first_year: int | None = None
+    last_year: int | None = None
 
     @property
     def layer(self) -> str:
-        """The folder of its contract: landing, core or lists."""
+        """The folder of its contract: landing, core, lists or sen2."""
         return self.dataset.partition("/")[0]
 
 
@@ -68,10 +76,18 @@ def dataset_of(path: Path) -> str:
 
 
 def contract_paths(folder: Path = CONTRACTS) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """The contract files by name: those on landing and warehouse, then those on what is built from the findings."""
-    paths = sorted(folder.glob("*/*.yml"))
+    """The contract files by name: those on landing and warehouse, then those on what is built from the findings.
+
+    Those of the SEN2 return are not among them: ``return_contract_paths`` has them.
+    """
+    paths = sorted(path for path in folder.glob("*/*.yml") if path.parent.name != RETURN_LAYER)
     first = tuple(path for path in paths if dataset_of(path) not in BUILT_AFTER_CHECKS)
     return first, tuple(path for path in paths if dataset_of(path) in BUILT_AFTER_CHECKS)
+
+
+def return_contract_paths(folder: Path = CONTRACTS) -> tuple[Path, ...]:
+    """The contract files of the SEN2 return, by name."""
+    return tuple(sorted(folder.glob(f"{RETURN_LAYER}/*.yml")))
 
 
 def read_contract(path: Path) -> Contract:
@@ -98,6 +114,7 @@ def _rule(kind: str, body: dict[str, Any], dataset: str, shared: dict[str, Any])
     if kind not in ("failed_rows", "schema"):
         raise TypeError(f"{kind} is neither failed_rows nor schema")
     attributes = {**shared, **body["attributes"]}
+    number, first_year, last_year = (attributes.get(key) for key in ("dfe_rule_no", "first_year", "last_year"))
     return Rule(
         rule_id=str(body["qualifier"]),
         name=body["name"],
@@ -106,6 +123,10 @@ def _rule(kind: str, body: dict[str, Any], dataset: str, shared: dict[str, Any])
         **{
             key: str(attributes[key]) for key in ("severity", "owner", "organisation", "item", "basis", "why", "remedy")
         },
+        items=tuple(str(item) for item in attributes.get("items", ())),
+        dfe_rule_no=None if number is None else str(number),
+        first_year=None if first_year is None else int(first_year),
+        last_year=None if last_year is None else int(last_year),
     )
 
 

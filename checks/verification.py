@@ -59,7 +59,7 @@ class RuleResult:
 
     @property
     def layer(self) -> str:
-        """Landing, core or lists."""
+        """Landing, core, lists or sen2."""
         return self.rule.layer
 
     @property
