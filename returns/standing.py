@@ -21,8 +21,10 @@ from warehouse.build import memory_limit
 from warehouse.home import Home
 
 GATE = Path(__file__).with_name("gate.yml")
-BESIDE = {"core": ("dim_establishment",), "landing": ("run",)}
+BESIDE = {"core": ("dim_establishment",), "landing": ("run", "gias__establishment")}
 """What the rules look up besides the return's own tables, and the day the warehouse is of."""
+SET_APART = "create table landing.quarantine (extract varchar, \"table\" varchar, record_id varchar)"
+"""The checks' shared macros name this table; no rule of the return asks it."""
 
 ERROR, QUERY = "error", "query"
 
@@ -115,6 +117,7 @@ def open_return(warehouse: Path, temporary: Path) -> Iterator[duckdb.DuckDBPyCon
                 raise NoReturn(
                     f"The warehouse has no {schema}.{table}: an older release built it. Build it anew: send sen2 build"
                 ) from None
+        connection.execute(SET_APART)
         connection.execute("detach warehouse")
         yield connection
 
