@@ -1,21 +1,47 @@
 """Writes ``docs/rules.md``, the list of every rule an officer reads, from the contracts that hold the rules.
 
-``python -m checks.documentation`` writes it anew; a test holds it to the contracts.
+The rules of the SEN2 return have a page of their own, ``docs/sen2_rules.md``.
+``python -m checks.documentation`` writes both anew; a test holds them to the contracts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from checks.rules import Rule, contract_paths, read_contracts
+import yaml
+
+from checks.rules import Rule, contract_paths, read_contracts, return_contract_paths
+from connectors.errors import ConfigurationError
 
 RULES_PAGE = Path(__file__).parents[1] / "docs" / "rules.md"
+SEN2_PAGE = Path(__file__).parents[1] / "docs" / "sen2_rules.md"
+NOT_CHECKABLE = Path(__file__).with_name("sen2_not_checkable.yml")
 LAYERS = {
     "landing": "What is delivered: the extracts as they came",
     "core": "The warehouse: what the models promise",
     "lists": "The lists: what is published",
 }
+
+
+@dataclass(frozen=True)
+class NotCheckable:
+    """A condition of the SEN2 return that local data cannot show, the items it is about, and why."""
+
+    condition: str
+    items: tuple[str, ...]
+    why: str
+
+
+def read_not_checkable(path: Path = NOT_CHECKABLE) -> tuple[NotCheckable, ...]:
+    """The conditions no rule checks, as the file lists them. Raises ``ConfigurationError``."""
+    try:
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return tuple(NotCheckable(entry["condition"], tuple(entry["items"]), entry["why"]) for entry in written)
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{path.name} cannot be followed ({type(error).__name__}: {error}).") from None
 
 
 def rules_page() -> str:
@@ -27,7 +53,7 @@ def rules_page() -> str:
         "",
         f"{len(rules)} rules, made from `checks/contracts/` by `python -m checks.documentation`: change them there.",
         "An `error` must be mended, a `query` must be mended or explained, a `warning` is only counted. What holds a",
-        "product stands in `checks/gates.yml`.",
+        "product stands in `checks/gates.yml`. Those of the SEN2 return are in `docs/sen2_rules.md`.",
     ]
     for layer, title in LAYERS.items():
         lines += ["", f"## {title}"]
@@ -42,10 +68,64 @@ def rules_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def sen2_page() -> str:
+    """Every rule on the SEN2 return with its items, its basis and its years, and apart what cannot be checked."""
+    contracts = read_contracts(return_contract_paths())
+    rules = [rule for contract in contracts for rule in contract.rules]
+    errors = sum(rule.severity == "error" for rule in rules)
+    lines = [
+        "# The rules of the SEN2 return",
+        "",
+        f"{len(rules)} rules, {errors} errors and {len(rules) - errors} queries, made from `checks/contracts/sen2/` by",
+        "`python -m checks.documentation`: change them there. An `error` holds the return, and so does any rule that",
+        "did not run (`checks/return_gates.yml`); a `query` must be mended or explained.",
+        "",
+        "DfE's specification was not at hand: no number and no wording is DfE's. The basis says of each rule what was",
+        "read in a source and what is recalled. Whoever holds the specification enters DfE's number as `dfe_rule_no`.",
+        "Each rule is tried on a record that breaks it and on one that just does not, in",
+        "`tests/checks/test_sen2_rules.py`, under `table.rule`.",
+    ]
+    for contract in contracts:
+        lines += ["", f"## {contract.table}", ""]
+        lines += [
+            "| rule | severity | items | basis | why it matters | what to do | first year | last year | DfE number |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+        lines += [_return_row(rule) for rule in contract.rules]
+    lines += [
+        "",
+        "## What cannot be checked here",
+        "",
+        "Listed in `checks/sen2_not_checkable.yml`.",
+        "",
+        "| condition | items | why |",
+        "|---|---|---|",
+    ]
+    lines += [_cells((entry.condition, ", ".join(entry.items), entry.why)) for entry in read_not_checkable()]
+    return "\n".join(lines) + "\n"
+
+
 def _row(rule: Rule) -> str:
-    cells = (f"**{rule.name}** `{rule.rule_id}`", rule.severity, rule.owner, rule.why, rule.remedy, rule.basis)
+    return _cells((f"**{rule.name}** `{rule.rule_id}`", rule.severity, rule.owner, rule.why, rule.remedy, rule.basis))
+
+
+def _return_row(rule: Rule) -> str:
+    years = ("any" if year is None else str(year) for year in (rule.first_year, rule.last_year))
+    said = (
+        f"**{rule.name}** `{rule.rule_id}`",
+        rule.severity,
+        ", ".join(rule.items),
+        rule.basis,
+        rule.why,
+        rule.remedy,
+    )
+    return _cells((*said, *years, rule.dfe_rule_no or "not known"))
+
+
+def _cells(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 
 if __name__ == "__main__":
     RULES_PAGE.write_text(rules_page(), encoding="utf-8")
+    SEN2_PAGE.write_text(sen2_page(), encoding="utf-8")

@@ -17,6 +17,8 @@ from checks.verification import RuleResult
 from connectors.errors import ConfigurationError
 
 GATES = Path(__file__).with_name("gates.yml")
+RETURN_GATES = Path(__file__).with_name("return_gates.yml")
+"""The gate of the SEN2 return, apart from the nightly products: it is decided when the return is checked."""
 
 
 @dataclass(frozen=True)

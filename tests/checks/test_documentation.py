@@ -1,9 +1,14 @@
-"""The page of rules says what the contracts say."""
+"""The pages of rules say what the contracts say."""
 
 from __future__ import annotations
 
-from checks.documentation import RULES_PAGE, rules_page
-from checks.rules import contract_paths, read_contracts
+from pathlib import Path
+
+import pytest
+
+from checks.documentation import RULES_PAGE, SEN2_PAGE, read_not_checkable, rules_page, sen2_page
+from checks.rules import contract_paths, read_contracts, return_contract_paths
+from connectors.errors import ConfigurationError
 
 
 def test_the_page_of_rules_is_as_the_contracts_are() -> None:
@@ -16,3 +21,30 @@ def test_the_page_names_every_rule() -> None:
     rules = [rule for contract in read_contracts((*first, *last)) for rule in contract.rules]
     assert len(rules) >= 40
     assert all(f"`{rule.rule_id}`" in page for rule in rules)
+
+
+def test_the_page_of_the_return_is_as_its_contracts_are() -> None:
+    assert SEN2_PAGE.read_text(encoding="utf-8") == sen2_page(), "run: python -m checks.documentation"
+
+
+def test_the_page_of_the_return_names_every_rule_with_its_years() -> None:
+    rows = [line for line in sen2_page().splitlines() if line.startswith("| **")]
+    rules = [rule for contract in read_contracts(return_contract_paths()) for rule in contract.rules]
+    assert len(rows) == len(rules) >= 200
+    for row, rule in zip(rows, rules, strict=True):
+        assert f"`{rule.rule_id}`" in row
+        assert row.endswith(f"| {rule.first_year or 'any'} | {rule.last_year or 'any'} | not known |")
+
+
+def test_what_cannot_be_checked_says_why() -> None:
+    page = sen2_page()
+    for entry in read_not_checkable():
+        assert entry.why
+        assert f"| {entry.condition} |" in page
+
+
+@pytest.mark.parametrize("content", ["- {condition: A, why: B}", "- [", "7"])
+def test_conditions_that_cannot_be_followed_are_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "not.yml").write_text(content)
+    with pytest.raises(ConfigurationError, match=r"^not\.yml cannot be followed"):
+        read_not_checkable(tmp_path / "not.yml")

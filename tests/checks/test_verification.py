@@ -14,7 +14,15 @@ from typing import Any
 import duckdb
 import pytest
 
-from checks.rules import CONTRACTS, ContractUnreadable, contract_paths, dataset_of, read_contract
+from checks.rules import (
+    CONTRACTS,
+    RETURN_LAYER,
+    ContractUnreadable,
+    contract_paths,
+    dataset_of,
+    read_contract,
+    return_contract_paths,
+)
 from checks.verification import RuleResult, prepare, verify_contracts, warm_up
 from connectors.contract import all_contracts
 from tests.checks.contracts import FINDS_BIG, rule, stated, write
@@ -124,6 +132,7 @@ UNREADABLE = {
     "a rule without a remedy": without("rule", "attributes", "remedy"),
     "a rule without a severity": without("rule", "attributes", "severity"),
     "rules without an owner": without("check_attributes", "owner"),
+    "a year that is none": changed(checks=[rule("r", "select 1", first_year="soon")]),
     "two rules of one id": changed(checks=[rule("r", "select 1"), rule("r", "select 2")]),
 }
 
@@ -187,6 +196,16 @@ def test_a_rule_id_may_be_a_number(connection: Connection, tmp_path: Path) -> No
     assert outcomes(verify_contracts(connection, [write(tmp_path, "big", contract)])) == [
         ("core/big", "7", "failed", 2)
     ]
+
+
+def test_what_a_rule_of_the_return_says_beyond_others_is_read(tmp_path: Path) -> None:
+    contract = stated("big")
+    attributes = contract["checks"][0]["failed_rows"]["attributes"]
+    attributes |= {"items": ["UPN", "Sex"], "dfe_rule_no": 1710, "first_year": 2024}
+    (of_return,) = read_contract(write(tmp_path, "big", contract)).rules
+    (of_others,) = read_contract(write(tmp_path, "small")).rules
+    said = [(r.items, r.dfe_rule_no, r.first_year, r.last_year) for r in (of_return, of_others)]
+    assert said == [(("UPN", "Sex"), "1710", 2024, None), ((), None, None, None)]
 
 
 def test_no_contracts_give_no_results(connection: Connection) -> None:
@@ -274,5 +293,10 @@ def test_rules_know_the_owner_of_every_extract(connection: Connection) -> None:
 def test_the_list_made_of_findings_is_checked_after_the_others() -> None:
     first, last = contract_paths()
     assert [dataset_of(path) for path in last] == ["lists/list_records_to_correct"]
-    assert {*first, *last} == set(CONTRACTS.glob("*/*.yml"))
-    assert len(first) + len(last) == len({*first, *last})
+    apart = return_contract_paths()
+    assert {*first, *last, *apart} == set(CONTRACTS.glob("*/*.yml"))
+    assert len(first) + len(last) + len(apart) == len({*first, *last, *apart})
+
+
+def test_the_return_is_checked_apart() -> None:
+    assert {dataset_of(path).partition("/")[0] for path in return_contract_paths()} == {RETURN_LAYER}
