@@ -41,6 +41,9 @@ REQUESTS = [
     ),
     request("after-period", "after-period", received_date=date(2026, 1, 2)),
     # decided between the reference date and today
+    # the outcome is missing, though its date is not
+    request("half-recorded", "half-recorded", received_date=date(2024, 6, 3), outcome_date=date(2024, 7, 8)),
+    request("backdated", "backdated", received_date=date(2025, 2, 3), outcome="N", outcome_date=date(2024, 3, 10)),
     request("waiting", "waiting", received_date=date(2024, 6, 3), outcome="Y", outcome_date=date(2026, 2, 2)),
     request("moved", "moved", received_date=date(2025, 5, 6), exported_la="880"),
     request("withdrawn", "withdrawn", received_date=date(2025, 5, 6), outcome="W", outcome_date=date(2025, 5, 20)),
@@ -196,6 +199,8 @@ def test_the_header_names_the_survey_in_hand(returned: Warehouse) -> None:
         ("refused", ("N", date(2025, 3, 10))),
         ("late-decision", ("N", date(2025, 1, 1))),
         ("waiting", ("A", None)),  # its decision came after the reference date
+        ("half-recorded", ("A", None)),
+        ("backdated", ("N", date(2024, 3, 10))),  # a rule finds it
         ("withdrawn", ("W", None)),
         ("moved", ("W", None)),  # to another LA, before the decision
         ("assessed", ("Y", date(2025, 3, 3), "N", date(2025, 5, 26))),

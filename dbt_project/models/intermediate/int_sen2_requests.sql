@@ -47,6 +47,11 @@ requests as (
         request.received_date,
         {{ known_by_as_at('request.outcome', 'request.outcome_date') }} as recorded_outcome,
         {{ by_as_at('request.outcome_date') }} as recorded_outcome_date,
+        -- an outcome cannot have come before its request; a date without an outcome decides nothing
+        case
+            when coalesce(recorded_outcome, 'A') != 'A' and recorded_outcome_date is not null
+                then greatest(recorded_outcome_date, request.received_date)
+        end as decided_date,
         request.exported_la is not null as is_exported,
         assessment.assessment_id,
         assessment.agreed_date,
@@ -84,7 +89,7 @@ in_scope as (
         request.recorded_assessment_date,
         request.plan_issued_date,
         coalesce(plan.is_transferred_in, false) as is_transferred_in,
-        coalesce(request.recorded_outcome_date, request.agreed_date, plan.plan_start_date)
+        coalesce(request.decided_date, request.agreed_date, plan.plan_start_date)
         < survey.period_start as is_decided_before,
         coalesce(request.recorded_assessment_date, plan.plan_start_date)
         < survey.period_start as is_assessed_before
