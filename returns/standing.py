@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from checks.findings import capture_findings
-from checks.gates import decide_gates, read_gates
+from checks.gates import RETURN_GATES, decide_gates, read_gates
 from checks.rules import return_contract_paths
 from checks.verification import RuleResult, verify_contracts
 from connectors.errors import SendError
@@ -20,7 +20,6 @@ from operations.store import Explanation, OperationsStore
 from warehouse.build import memory_limit
 from warehouse.home import Home
 
-GATE = Path(__file__).with_name("gate.yml")
 BESIDE = {"core": ("dim_establishment",), "landing": ("run", "gias__establishment")}
 """What the rules look up besides the return's own tables, and the day the warehouse is of."""
 SET_APART = "create table landing.quarantine (extract varchar, \"table\" varchar, record_id varchar)"
@@ -103,7 +102,7 @@ def open_return(warehouse: Path, temporary: Path) -> Iterator[duckdb.DuckDBPyCon
     """
     if not warehouse.exists():
         raise NoReturn("There is no warehouse yet, so no return. Build it first: send sen2 build")
-    (gate,) = read_gates(GATE)
+    (gate,) = read_gates(RETURN_GATES)
     tables = [("sen2", table) for table in gate.tables]
     tables += [(schema, table) for schema, names in BESIDE.items() for table in names]
     settings = {"threads": "2", "memory_limit": memory_limit(), "temp_directory": str(temporary)}
@@ -136,7 +135,7 @@ def check_opened(connection: duckdb.DuckDBPyConnection, store: OperationsStore) 
         raise NoReturn("The return has no header. Build it anew: send sen2 build")
     results = verify_contracts(connection, return_contract_paths())
     results = capture_findings(connection, results, store.first_seen(), seen_at=day[1])
-    (gate,) = read_gates(GATE)
+    (gate,) = read_gates(RETURN_GATES)
     (decision,) = decide_gates(results, [gate])
     rows = {}
     for table in gate.tables:

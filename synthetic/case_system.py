@@ -181,6 +181,7 @@ class CaseSystem:
                 "case_id": self.case_id,
                 "upn": _where(has_upn, people.upn[:n].tolist()),
                 "uln": _where(has_upn & (age >= 14), people.uln[:n].tolist()),
+                "upn_unknown": np.where(has_upn, "", np.where(age < 6, "UN1", "UN2")).tolist(),
                 "nhs_number": _where(has_nhs, people.nhs_number[:n].tolist()),
                 "social_care_id": _where(has_social & (self._random(n) < 0.7), self.social_care_ids.tolist()),
                 "surname": people.surname[:n].tolist(),

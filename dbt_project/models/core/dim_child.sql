@@ -64,6 +64,7 @@ select
     children.case_id,
     children.upn,
     children.uln,
+    case when coalesce(children.upn, children.uln) is null then cases.upn_unknown end as upn_unknown,
     children.nhs_number,
     children.social_care_id,
     children.surname,

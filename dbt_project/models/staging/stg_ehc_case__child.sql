@@ -5,6 +5,7 @@ select
     case_id,
     upn,
     uln,
+    upn_unknown,
     nhs_number,
     social_care_id,
     surname,

@@ -9,9 +9,10 @@ select
     child.postcode as post_code,
     child.upn,
     child.uln as unique_learner_number,
-    -- the one reason the records prove: under 6, so not expected to have a UPN yet
+    -- as recorded; else the one reason that the records prove: under 6, so not expected to have a UPN yet
     case
         when coalesce(child.upn, child.uln) is not null then null
+        when child.upn_unknown is not null then child.upn_unknown
         when datesub('year', child.birth_date, survey.reference_date) < 6 then 'UN1'
     end as upn_unknown,
     child.record_id,
