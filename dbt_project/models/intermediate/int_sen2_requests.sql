@@ -125,6 +125,8 @@ select
     case when request_outcome in ('Y', 'N') then recorded_outcome_date end as request_outcome_date,
     case
         when is_assessed_before or is_transferred_in then 'H'
+        -- a historical request whose assessment nobody recorded was assessed when it was decided
+        when assessment_id is null and recorded_outcome = 'H' then 'H'
         when assessment_id is null then null
         when is_exported and coalesce(recorded_assessment_outcome, 'A') = 'A' then 'W'
         else coalesce(recorded_assessment_outcome, 'A')
