@@ -40,12 +40,13 @@ REQUESTS = [
         mediation=True,
     ),
     request("after-period", "after-period", received_date=date(2026, 1, 2)),
-    # decided between the reference date and today
     # the outcome is missing, though its date is not
     request("half-recorded", "half-recorded", received_date=date(2024, 6, 3), outcome_date=date(2024, 7, 8)),
     request("backdated", "backdated", received_date=date(2025, 2, 3), outcome="N", outcome_date=date(2024, 3, 10)),
+    # decided between the reference date and today
     request("waiting", "waiting", received_date=date(2024, 6, 3), outcome="Y", outcome_date=date(2026, 2, 2)),
     request("moved", "moved", received_date=date(2025, 5, 6), exported_la="880"),
+    request("moved-later", "moved-later", received_date=date(2025, 2, 3), exported_la="880", **YES),
     request("withdrawn", "withdrawn", received_date=date(2025, 5, 6), outcome="W", outcome_date=date(2025, 5, 20)),
     request("assessed", "assessed", received_date=date(2025, 2, 3), **YES),
     request("agreed-only", "agreed-only", **YES_BEFORE),
@@ -65,6 +66,7 @@ ASSESSMENTS = [
     assessment("A-assessed", "assessed", agreed_date=date(2025, 3, 3), outcome="N", outcome_date=date(2025, 5, 26)),
     assessment("A-agreed-only", "agreed-only", agreed_date=date(2024, 3, 4)),
     assessment("A-issuing", "issuing", agreed_date=date(2024, 3, 4), outcome="Y"),
+    assessment("A-moved-later", "moved-later", agreed_date=date(2025, 3, 3)),
     assessment("A-assessed-late", "assessed-late", outcome="N", outcome_date=date(2025, 1, 2)),
     assessment("A-started-since", "started-since", agreed_date=date(2025, 3, 3), outcome="Y"),
     assessment(
@@ -203,6 +205,7 @@ def test_the_header_names_the_survey_in_hand(returned: Warehouse) -> None:
         ("backdated", ("N", date(2024, 3, 10))),  # a rule finds it
         ("withdrawn", ("W", None)),
         ("moved", ("W", None)),  # to another LA, before the decision
+        ("moved-later", ("Y", date(2025, 3, 3), "W", None)),
         ("assessed", ("Y", date(2025, 3, 3), "N", date(2025, 5, 26))),
         ("agreed-only", ("H", None, "A", None)),
         ("issuing", ("H", None, "Y", None)),  # decided, not issued
