@@ -217,6 +217,11 @@ def children(numbers: Iterable[int], without: Iterable[str] = (), **changes: dic
     return step
 
 
+def today(day: str) -> Step:
+    """The day the warehouse is of."""
+    return lambda connection: connection.execute("update landing.run set as_at = ?", [day])
+
+
 def register(urn: str, **values: Any) -> Step:
     """The school of the register with other values."""
     settings = ", ".join(f"{column} = ?" for column in values)

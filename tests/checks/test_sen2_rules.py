@@ -37,6 +37,7 @@ from tests.checks.returned import (
     make_return,
     register,
     remove,
+    today,
 )
 
 Connection = duckdb.DuckDBPyConnection
@@ -68,10 +69,11 @@ def case(breaking: Step | Steps, near: Step | Steps) -> Case:
 HEADER: dict[str, Case] = {
     "header_not_single": case(add("sen2_header", year=2026), header(year=2026)),
     "collection_not_sen2": case(header(collection="SEN"), header(collection="SEN2")),
-    "year_not_of_reference_date": case(header(year=2026), header(year=2026, reference_date="2026-01-15")),
+    "year_not_of_reference_date": case(header(year=2026), (header(reference_date="2026-11-02"))),
     "reference_date_not_survey_day": case(
-        header(reference_date="2027-01-14"), header(reference_date="2026-01-15", year=2026)
+        header(reference_date="2027-01-14"), (header(reference_date="2027-01-14"), today("2027-01-14"))
     ),
+    "built_before_survey_day": case(header(reference_date="2027-01-20"), header(reference_date="2027-01-21")),
     "source_level_not_local_authority": case(header(source_level="S"), header(source_level="L")),
     "lea_not_a_code": case(header(lea="88"), header(lea="941")),
     "designated_officer_not_stated": case(header(dco=None), header(dmo="No", dco="No")),
@@ -163,7 +165,8 @@ HISTORICAL = request(request_outcome="H", request_outcome_date=None)
 REQUESTS: dict[str, Case] = {
     "row_repeated": case(add("sen2_requests"), add("sen2_requests", requests_id="R2")),
     "request_of_nobody": case(remove("sen2_person"), children([2])),
-    "received_date_missing": case(request(received_date=None), request(received_date="2001-01-01")),
+    "received_date_missing": case(request(received_date=None), (HISTORICAL, request(received_date=None))),
+    "historical_request_without_received_date": case((HISTORICAL, request(received_date=None)), HISTORICAL),
     "received_after_reference_date": case(request(received_date="2027-01-22"), request(received_date="2027-01-21")),
     "received_before_birth": case(request(received_date="2011-04-30"), request(received_date="2011-05-01")),
     "received_after_period": case(
@@ -511,6 +514,7 @@ CASES = {f"{table}.{rule_id}": pair for table, pairs in OF_TABLE.items() for rul
 NEITHER_PLANS_NOR_PLACES = set(COLUMNS) - {"sen2_active_plans", "sen2_placement_detail"}
 
 ALSO_FOUND: dict[str, Steps] = {
+    "sen2_header.reference_date_not_survey_day": (header(reference_date="2027-01-22"), today("2027-01-22")),
     "sen2_plan_detail.plan_unit_not_in_register": (named(resourced_provision_indicator=True, urn=WITH_UNIT),),
     "sen2_plan_detail.plan_unit_without_school": (named(**IN_UNIT, urn=None, sen_setting="OLA"),),
     "sen2_requests.request_flag_missing": (request(request_tribunal=None),),
