@@ -96,6 +96,13 @@ def check_writable(connection: duckdb.DuckDBPyConnection, specification: Specifi
     for module in specification.records:
         if fault := broken_keys(connection, specification, module, place):
             raise ReturnUnwritable(f"{schema}.{module.table}: {fault}.")
+        if (
+            module.number
+            and connection.execute(
+                f"select 1 from {place(module)} where {quoted(module.number)} < 1 limit 1"
+            ).fetchone()
+        ):
+            raise ReturnUnwritable(f"{schema}.{module.table}: {module.number} does not count from 1.")
     for module in specification.modules:
         columns = [quoted(item.column) for item in module.items if item.type == "text" and not item.stamp]
         if not columns:
