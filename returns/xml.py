@@ -20,7 +20,7 @@ from lxml import etree
 
 from connectors.errors import FileRefused
 from returns.specification import Item, Module, Specification, read_specification, years
-from returns.tables import Incoming, Reading, Stamp, check_writable, literal, quoted, stamp_of
+from returns.tables import Incoming, Reading, Stamp, check_writable, header_values, literal, quoted, stamp_of
 
 PERSONS_AT_ONCE = 20_000
 MAX_BYTES = 2**31
@@ -111,14 +111,10 @@ def _persons_query(specification: Specification, schema: str) -> str:
         order by record.person_id, place"""
 
 
-def _header_text(connection: duckdb.DuckDBPyConnection, module: Module, schema: str, stamp: Stamp) -> str:
-    answer = connection.execute(f"from {quoted(schema)}.{quoted(module.table)}")
-    names = [column[0] for column in answer.description or []]
-    values = dict(zip(names, answer.fetchall()[0], strict=True)) | {
-        "software_code": stamp.software_code,
-        "release": stamp.release,
-        "serial_number": f"{stamp.serial_number:03d}",
-        "date_time": stamp.date_time.isoformat(timespec="seconds"),
+def _header_text(module: Module, given: dict[str, Any]) -> str:
+    values = given | {
+        "serial_number": f"{given['serial_number']:03d}",
+        "date_time": given["date_time"].isoformat(timespec="seconds"),
     }
     text, group = f"<{HEADER}>\n", None
     for item in module.items:
@@ -152,10 +148,11 @@ def write_xml(
         f"(select person_id, (row_number() over (order by person_id) - 1) // {PERSONS_AT_ONCE} as piece from {table}) "
         "group by piece order by piece"
     ).fetchall()
+    header = header_values(connection, specification, schema, stamp)
     query = _persons_query(specification, schema)
     with _written_whole(target) as handle:
         handle.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<{ROOT}>\n'.encode())
-        handle.write(_header_text(connection, specification.module("header"), schema, stamp).encode())
+        handle.write(_header_text(specification.module("header"), header).encode())
         handle.write(f"<{PERSONS}>\n".encode())
         for first, last in bounds:
             texts = connection.sql(query, params={"first": first, "last": last}).to_arrow_table()

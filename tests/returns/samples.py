@@ -89,6 +89,27 @@ def returns(draw: st.DrawFn, specification: Specification) -> Tables:
     return tables
 
 
+def one_person(**person: Any) -> Tables:
+    """A return of one person with one request, one assessment, a named plan and an active plan."""
+    keys = {"requests_id": "r-1", "person_id": "c-1"}
+    return {
+        "sen2_header": [
+            {"collection": "SEN2", "year": 2027, "reference_date": date(2027, 1, 21), "source_level": "L", "lea": "883"}
+        ],
+        "sen2_person": [{"person_id": "c-1", "surname": "Example", "forename": "Ada", "sex": "F", **person}],
+        "sen2_requests": [{**keys, "received_date": date(2026, 1, 12), "rya": False}],
+        "sen2_assessment": [{**keys, "assessment_outcome": "Y"}],
+        "sen2_named_plan": [{**keys, "start_date": date(2026, 5, 29), "pb": True}],
+        "sen2_plan_detail": [{**keys, "plan_detail_number": 1, "urn": "100001", "placement_rank": 1}],
+        "sen2_active_plans": [keys],
+        "sen2_placement_detail": [{**keys, "placement_detail_number": 1, "urn": "100001"}],
+        "sen2_sen_need": [
+            {**keys, "sen_need_number": 2, "sen_type": "SLCN"},
+            {**keys, "sen_need_number": 1, "sen_type": "ASD"},
+        ],
+    }
+
+
 def put(
     connection: duckdb.DuckDBPyConnection, specification: Specification, tables: Tables, schema: str = "sen2"
 ) -> None:

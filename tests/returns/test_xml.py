@@ -20,7 +20,7 @@ from returns.specification import read_specification, years
 from returns.tables import ReturnUnwritable
 from returns.xml import read_xml, write_xml
 from returns.xsd import SchemaError, schema_text, validate
-from tests.returns.samples import NAMES, STAMP, Tables, database, few, held, in_order, put, returns
+from tests.returns.samples import NAMES, STAMP, Tables, database, few, held, in_order, one_person, put, returns
 
 SEN2 = read_specification(2027)
 
@@ -58,27 +58,6 @@ def test_each_year_s_return_reads_back_the_same(year: int, tmp_path: Path) -> No
             assert held(connection, specification, "again") == in_order(tables, specification)
 
     check()
-
-
-def one_person(**person: Any) -> Tables:
-    """A return of one person with one request, one assessment, a named plan and an active plan."""
-    keys = {"requests_id": "r-1", "person_id": "c-1"}
-    return {
-        "sen2_header": [
-            {"collection": "SEN2", "year": 2027, "reference_date": date(2027, 1, 21), "source_level": "L", "lea": "883"}
-        ],
-        "sen2_person": [{"person_id": "c-1", "surname": "Example", "forename": "Ada", "sex": "F", **person}],
-        "sen2_requests": [{**keys, "received_date": date(2026, 1, 12), "rya": False}],
-        "sen2_assessment": [{**keys, "assessment_outcome": "Y"}],
-        "sen2_named_plan": [{**keys, "start_date": date(2026, 5, 29), "pb": True}],
-        "sen2_plan_detail": [{**keys, "plan_detail_number": 1, "urn": "100001", "placement_rank": 1}],
-        "sen2_active_plans": [keys],
-        "sen2_placement_detail": [{**keys, "placement_detail_number": 1, "urn": "100001"}],
-        "sen2_sen_need": [
-            {**keys, "sen_need_number": 2, "sen_type": "SLCN"},
-            {**keys, "sen_need_number": 1, "sen_type": "ASD"},
-        ],
-    }
 
 
 def written(tables: Tables, folder: Path) -> str:
