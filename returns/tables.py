@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -96,6 +97,13 @@ def check_writable(connection: duckdb.DuckDBPyConnection, specification: Specifi
     for module in specification.records:
         if fault := broken_keys(connection, specification, module, place):
             raise ReturnUnwritable(f"{schema}.{module.table}: {fault}.")
+        if (
+            module.number
+            and connection.execute(
+                f"select 1 from {place(module)} where {quoted(module.number)} < 1 limit 1"
+            ).fetchone()
+        ):
+            raise ReturnUnwritable(f"{schema}.{module.table}: {module.number} does not count from 1.")
     for module in specification.modules:
         columns = [quoted(item.column) for item in module.items if item.type == "text" and not item.stamp]
         if not columns:
@@ -157,12 +165,27 @@ def broken_keys(
     return None
 
 
-def ordered_rows(module: Module, schema: str, expression: Callable[[Item], str]) -> str:
-    """SQL for a module's rows in a stable order: its keys, then each item of the year as ``expression`` makes it."""
-    columns = [*(quoted(name) for name in key_columns(module))]
-    columns += [f"{expression(item)} as {quoted(item.column)}" for item in module.items if not item.stamp]
-    order = f"order by {', '.join(key_columns(module))}" if key_columns(module) else ""
-    return f"select {', '.join(columns)} from {quoted(schema)}.{quoted(module.table)} as record {order}"
+def ordered_rows(module: Module, schema: str) -> str:
+    """SQL for a module's rows in the order of their keys: the key columns, then each item of the year."""
+    columns = [*key_columns(module), *(item.column for item in module.items)]
+    order = f" order by {', '.join(quoted(name) for name in module.keys)}"
+    return f"select {', '.join(quoted(name) for name in columns)} from {quoted(schema)}.{quoted(module.table)}{order}"
+
+
+def header_values(
+    connection: duckdb.DuckDBPyConnection, specification: Specification, schema: str, stamp: Stamp
+) -> dict[str, Any]:
+    """Every item of the header by column: those of the return, and those of the file's ``stamp``."""
+    module = specification.modules[0]
+    columns = [item.column for item in module.items if not item.stamp]
+    named = ", ".join(quoted(name) for name in columns)
+    (row,) = connection.execute(f"select {named} from {quoted(schema)}.{quoted(module.table)}").fetchall()
+    return dict(zip(columns, row, strict=True)) | {
+        "software_code": stamp.software_code,
+        "release": stamp.release,
+        "serial_number": stamp.serial_number,
+        "date_time": stamp.date_time,
+    }
 
 
 @dataclass

@@ -13,9 +13,8 @@ from typing import Any
 
 from lxml import etree
 
-from connectors.errors import FileRefused
 from returns.specification import Item, Module, Specification
-from returns.xml import HEADER, PERSON, PERSONS, ROOT, drop_earlier, whole_file
+from returns.xml import HEADER, PERSON, PERSONS, ROOT, drop_earlier, parsed, whole_file
 
 XS = "http://www.w3.org/2001/XMLSchema"
 BASES = {"text": "string", "date": "date", "integer": "integer", "boolean": "boolean", "datetime": "dateTime"}
@@ -78,45 +77,40 @@ def schema_text(specification: Specification) -> bytes:
     """The XML schema of the return. The same specification gives the same bytes."""
     schema = _xs("schema")
     message = _sequence(schema, ROOT, 1, 1)
-    header = _sequence(message, HEADER, 1, 1)
+    _xs("element", message, ref=HEADER)
+    person = specification.module("person")
+    _xs("element", _sequence(message, PERSONS, 1, 1), ref=PERSON, minOccurs="1", maxOccurs="unbounded")
+    header = _sequence(schema, HEADER, 1, 1)
     groups: dict[str | None, Any] = {None: header}
     for item in specification.module("header").items:
         if item.within not in groups:
             groups[item.within] = _sequence(header, str(item.within), 1, 1)
         _add_item(groups[item.within], item)
-    persons = _sequence(message, PERSONS, 1, 1)
-    _add_module(persons, specification.module("person"), specification)
+    _add_module(schema, person, specification)
     return etree.tostring(schema, pretty_print=True, xml_declaration=True, encoding="UTF-8")
 
 
 def validate(path: Path, specification: Specification, limit: int = 1000) -> list[SchemaError]:
     """Where the file departs from the schema, the first ``limit`` places; empty for a valid one.
 
-    Streamed: one person is in memory at a time. Raises ``FileRefused`` for what is no XML at all, or hostile.
+    Streamed: one person at a time is held against the schema, and at the end the message around them. Raises
+    ``FileRefused`` for what is no complete XML, no return, or hostile.
     """
-    schema = etree.XMLSchema(etree.fromstring(schema_text(specification)))
+    schema: Any = etree.XMLSchema(etree.fromstring(schema_text(specification)))
+    errors: list[SchemaError] = []
+    root: Any = None
     with whole_file(path) as handle:
-        events = etree.iterparse(
-            handle,
-            events=("end",),
-            tag=f"{{*}}{PERSON}",
-            schema=schema,
-            remove_comments=True,
-            resolve_entities=False,
-            load_dtd=False,
-            no_network=True,
-            huge_tree=False,
-        )
-        try:
-            for _, element in events:
+        for _, element in parsed(handle, ("end",), [f"{{*}}{HEADER}", f"{{*}}{PERSON}"]):
+            root = element.getroottree().getroot()
+            if not schema.validate(element) and len(errors) < limit:
+                errors += [_told(entry) for entry in schema.error_log]
+            if element.tag == PERSON:
                 drop_earlier(element)
-        except etree.XMLSyntaxError:
-            pass
-        entries = list(events.error_log)
-        for entry in entries:
-            if entry.domain_name != "SCHEMASV" and entry.level_name != "WARNING":
-                raise FileRefused(f"It is not well-formed XML at line {entry.line:,}: cut short or damaged.")
-    return [_told(entry) for entry in entries if entry.domain_name == "SCHEMASV"][:limit]
+    if root is None or [child.tag for child in root] != [HEADER, PERSONS] or not len(root[1]):
+        errors.append(SchemaError(1, ROOT, f"does not hold {HEADER} and then {PERSONS}"))
+    elif any(child.tag != PERSON for child in root[1]):
+        errors.append(SchemaError(root[1].sourceline, PERSONS, f"holds something else than {PERSON}"))
+    return errors[:limit]
 
 
 def _told(entry: Any) -> SchemaError:
