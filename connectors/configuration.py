@@ -171,6 +171,25 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
+class DesignatedOfficers(BaseModel):
+    """Whether the LA has a designated medical, clinical and social care officer, as the SEN2 return asks of it.
+
+    DfE publishes Yes, No and, for the last, Recruiting; empty where the council has not said.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    medical: str | None = None
+    clinical: str | None = None
+    social_care: str | None = None
+
+    @field_validator("medical", "clinical", "social_care", mode="before")
+    @classmethod
+    def _yes_and_no(cls, value: Any) -> Any:
+        """YAML reads Yes and No as something other than text."""
+        return {True: "Yes", False: "No"}.get(value, value) if isinstance(value, bool) else value
+
+
 class Configuration(BaseModel):
     """Everything a council sets. ``as_at`` is a fixed day for an invented borough; a council leaves it out."""
 
@@ -182,6 +201,7 @@ class Configuration(BaseModel):
     as_at: date | None = None
     sources: dict[str, SourceConfiguration] = {}
     stewards: dict[str, str] = {}
+    designated_officers: DesignatedOfficers = DesignatedOfficers()
 
     @field_validator("la_code", mode="before")
     @classmethod

@@ -13,6 +13,9 @@ _HEAD = """\
 # Secrets are never written here: a database's address is read from the environment variable you name.
 la_code: "{la}"
 la_name: "{name}"
+
+# For the SEN2 return: has the LA a designated medical, clinical and social care officer? Yes, No or Recruiting.
+# designated_officers: {{medical: Yes, clinical: Yes, social_care: Recruiting}}
 """
 
 _DEMO_MARK = "# Written by send demo for an invented borough; send demo may write it again.\n"

@@ -171,7 +171,8 @@ class Run:
     def _inputs(self) -> str:
         """A hash of everything that decides what this run would build: what has landed, the day, the code."""
         known = [manifest.load_id for manifest in known_manifests(self.home.landing, self.moment.known_at)]
-        parts = [digest_of_code(), self.moment.as_at.isoformat(), self.configuration.la_code, *known]
+        officers = self.configuration.designated_officers.model_dump_json()
+        parts = [digest_of_code(), self.moment.as_at.isoformat(), self.configuration.la_code, officers, *known]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property

@@ -163,13 +163,13 @@ def export(
     workbook: Annotated[Path | None, typer.Option(help="Write the pre-submission workbook to this file.")] = None,
 ) -> None:
     """Write the return as it stands, signed off or not, in any of its shapes. A draft: what counts is the sign-off."""
-    from returns.blade import write_blade
-    from returns.workbook import write_template, write_workbook
-    from returns.xml import write_xml
-    from returns.xsd import validate
+    from returns.workbook import write_presubmission, write_template
 
+    from returns.blade import write_blade
     from returns.specification import read_specification
     from returns.standing import check_opened, open_return
+    from returns.xml import write_xml
+    from returns.xsd import validate
 
     if not (xml or blade or template or workbook):
         raise SendError("Say what to write: --xml FILE, --blade FOLDER, --template FILE or --workbook FILE.")
@@ -179,18 +179,20 @@ def export(
         (year,) = connection.execute("select year from sen2.sen2_header").fetchone() or (0,)
         known = read_specification(year)
         writers: list[tuple[Path | None, Callable[[Path], object]]] = [
-            (xml, lambda path: (write_xml(connection, known, path, stamp), validate(path, known))),
-            (blade, lambda path: write_blade(connection, known, path, stamp)),
+            (xml, lambda path: write_xml(connection, known, path, stamp)),
+            (blade, lambda path: write_blade(connection, known, path, stamp, date_time.date())),
             (template, lambda path: write_template(connection, known, path, stamp)),
-            (workbook, lambda path: write_workbook(connection, known, path, stamp)),
+            (workbook, lambda path: write_presubmission(connection, known, path, stamp)),
         ]
         for target, write in writers:
             if target is not None:
                 write(target)
+        invalid = validate(xml, known) if xml else []
         errors = len(check_opened(connection, _store(home)).errors)
-    Console(soft_wrap=True, highlight=False).print(
-        f"Written{f', with {errors:,} errors in it' if errors else ''}. Personal data: keep it where such data may be."
-    )
+    faults = [f"{errors:,} errors found by the rules"] * (errors > 0)
+    faults += [f"{len(invalid):,} places that break the schema, the first at line {i.line:,}" for i in invalid[:1]]
+    told = f", with {' and '.join(faults)}" if faults else ""
+    Console(soft_wrap=True, highlight=False).print(f"Written{told}. Personal data: keep it where such data may be.")
 
 
 @sen2.command()
@@ -209,8 +211,8 @@ def compare(
     if json_output:
         print_json([asdict(difference) for difference in found])
     else:
-        rows = [(d.kind, d.person, d.table, d.record, d.item, d.was, d.now) for d in found]
-        print_rows("Differences", ["kind", "person", "table", "record", "item", "was", "now"], rows)
+        rows = [(d.kind, d.module, d.person_id, d.requests_id, d.number, d.item, d.was, d.now) for d in found]
+        print_rows("Differences", ["kind", "module", "person", "request", "number", "item", "was", "now"], rows)
 
 
 @sen2.command("reproduce")

@@ -62,9 +62,9 @@ def write_notes(path: Path, checked: CheckedReturn, specification: Specification
 
 def write_differences(path: Path, changed: Sequence[Difference]) -> None:
     """Writes what changed since the last version, a line an item. Personal data, as the return is."""
-    rows = [(d.kind, d.person, d.table, d.record, d.item, d.was, d.now) for d in changed]
+    rows = [(d.kind, d.module, d.person_id, d.requests_id, d.number, d.item, d.was, d.now) for d in changed]
     with xlsxwriter.Workbook(str(path), AS_TEXT) as book:
-        _sheet(book, "Differences", ("kind", "person", "table", "record", "item", "was", "now"), rows)
+        _sheet(book, "Differences", ("kind", "module", "person", "request", "number", "item", "was", "now"), rows)
 
 
 def _sheet(book: Any, name: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -22,7 +22,7 @@ from warehouse.home import Home
 
 BESIDE = {"core": ("dim_establishment",), "landing": ("run", "gias__establishment")}
 """What the rules look up besides the return's own tables, and the day the warehouse is of."""
-SET_APART = "create table landing.quarantine (extract varchar, \"table\" varchar, record_id varchar)"
+SET_APART = 'create table landing.quarantine (extract varchar, "table" varchar, record_id varchar)'
 """The checks' shared macros name this table; no rule of the return asks it."""
 
 ERROR, QUERY = "error", "query"

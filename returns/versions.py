@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from connectors.configuration import read_configuration
+from connectors.configuration import Configuration, DesignatedOfficers, read_configuration
 from connectors.errors import SendError
 from operations.store import OperationsStore
 from returns.blade import write_blade
@@ -69,6 +69,7 @@ class SignedVersion:
     rows: dict[str, int]
     queries: int
     differences: int
+    officers: dict[str, str | None]
 
     @property
     def stamp(self) -> Stamp:
@@ -145,7 +146,9 @@ def _keep(
     partial.mkdir()
     name = f"{checked.lea}_SEN2_{checked.year % 100:02d}_{stamp.serial_number:03d}.xml"
     write_xml(connection, specification, partial / name, stamp)
-    validate(partial / name, specification)
+    if invalid := validate(partial / name, specification):
+        places = "\n".join(f"- line {error.line:,}: {error.item} {error.problem}" for error in invalid[:20])
+        raise ReturnHeld(f"The XML does not keep to the specification:\n{places}")
     changed: list[Difference] = []
     if earlier:
         before = version_folder(home, earlier[-1]) / earlier[-1].file
@@ -154,7 +157,7 @@ def _keep(
         if not changed:
             raise ReturnHeld(f"The return differs in nothing from version {earlier[-1].version}, signed off before.")
         write_differences(partial / "differences.xlsx", changed)
-    write_blade(connection, specification, partial / "blade", stamp)
+    write_blade(connection, specification, partial / "blade", stamp, stamp.date_time.date())
     write_notes(partial / "notes.xlsx", checked, specification)
     version = SignedVersion(
         year=checked.year,
@@ -175,6 +178,7 @@ def _keep(
         rows=checked.rows,
         queries=len(checked.queries),
         differences=len(changed),
+        officers=read_configuration(home.folder).designated_officers.model_dump(),
     )
     (partial / "version.json").write_text(json.dumps(asdict(version), indent=2) + "\n", encoding="utf-8")
     for path in partial.rglob("*"):
@@ -193,7 +197,9 @@ def reproduce(home: Home, version: SignedVersion) -> str:
     specification = read_specification(version.year)
     with home.lock():
         home.clear_leftovers()
-        with _rebuilt(home, moment) as connection:
+        officers = DesignatedOfficers(**version.officers)
+        configuration = read_configuration(home.folder).model_copy(update={"designated_officers": officers})
+        with _rebuilt(home, configuration, moment) as connection:
             again = home.temporary / version.file
             write_xml(connection, specification, again, version.stamp)
             found = _sha256(again)
@@ -215,9 +221,9 @@ def reproduce(home: Home, version: SignedVersion) -> str:
 
 
 @contextmanager
-def _rebuilt(home: Home, moment: PointInTime) -> Iterator[duckdb.DuckDBPyConnection]:
+def _rebuilt(home: Home, configuration: Configuration, moment: PointInTime) -> Iterator[duckdb.DuckDBPyConnection]:
     """The return of another moment, rebuilt beside the warehouse, which it leaves alone."""
-    register_sources(read_configuration(home.folder), home, moment)
+    register_sources(configuration, home, moment)
     try:
         DbtProject(home).run("--exclude", "tag:after_checks")
         with open_return(home.building, home.temporary) as connection:

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from connectors.configuration import Configuration
+from connectors.configuration import Configuration, DesignatedOfficers
 from connectors.errors import SendError
 from connectors.landing import register_landing
 from returns.surveys import survey_in_hand
@@ -82,11 +82,13 @@ def register_sources(configuration: Configuration, home: Home, moment: PointInTi
         connection.execute(
             "insert into landing.run values (?, ?, ?)", [moment.as_at, moment.known_at, configuration.la_code]
         )
-        register_survey(connection, moment.as_at)
+        register_survey(connection, moment.as_at, configuration.designated_officers)
         _register_given_ids(connection, home, moment.known_at)
 
 
-def register_survey(connection: duckdb.DuckDBPyConnection, as_at: date) -> None:
+def register_survey(
+    connection: duckdb.DuckDBPyConnection, as_at: date, officers: DesignatedOfficers | None = None
+) -> None:
     """Writes the one row ``landing.sen2_survey``: the SEN2 survey the council works towards on ``as_at``.
 
     Its reference date is the survey day, or ``as_at`` where that comes first: the return is made all year round, and
@@ -95,11 +97,16 @@ def register_survey(connection: duckdb.DuckDBPyConnection, as_at: date) -> None:
     survey = survey_in_hand(as_at)
     connection.execute(
         "create or replace table landing.sen2_survey "
-        "(year integer, reference_date date, period_start date, period_end date)"
+        "(year integer, reference_date date, period_start date, period_end date, "
+        "dmo varchar, dco varchar, dsco varchar)"
     )
+    officers = officers or DesignatedOfficers()
     connection.execute(
-        "insert into landing.sen2_survey values (?, ?, ?, ?)",
-        [survey.year, min(survey.survey_day, as_at), survey.period_start, survey.period_end],
+        "insert into landing.sen2_survey values (?, ?, ?, ?, ?, ?, ?)",
+        [
+            *(survey.year, min(survey.survey_day, as_at), survey.period_start, survey.period_end),
+            *(officers.medical, officers.clinical, officers.social_care),
+        ],
     )
 
 

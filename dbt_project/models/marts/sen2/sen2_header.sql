@@ -5,10 +5,10 @@ select
     survey.reference_date,
     'L' as source_level,
     run.la_code as lea,
-    -- no extract holds the officers; the LA states them when it makes the file
-    null::varchar as dmo,
-    null::varchar as dco,
-    null::varchar as dsco,
+    -- no extract holds the officers; the LA states them in its configuration
+    survey.dmo,
+    survey.dco,
+    survey.dsco,
     run.la_code as record_id,
     null::varchar as source_file,
     null::bigint as source_row
