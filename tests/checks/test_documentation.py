@@ -33,7 +33,8 @@ def test_the_page_of_the_return_names_every_rule_with_its_years() -> None:
     assert len(rows) == len(rules) >= 200
     for row, rule in zip(rows, rules, strict=True):
         assert f"`{rule.rule_id}`" in row
-        assert row.endswith(f"| {rule.first_year or 'any'} | {rule.last_year or 'any'} | not known |")
+        years = f"{rule.first_year or 'any'} | {rule.last_year or 'any'}"
+        assert row.endswith(f"| {years} | {rule.dfe_rule_no or 'not known'} |")
 
 
 def test_what_cannot_be_checked_says_why() -> None:

@@ -24,6 +24,7 @@ from tests.checks.returned import (
     CLOSED,
     COLLEGE,
     COLUMNS,
+    LINEAGE,
     MAINSTREAM,
     OTHER_ULN,
     SPECIAL,
@@ -634,8 +635,22 @@ def test_every_rule_says_what_it_reads_and_rests_on(rules: dict[str, Rule]) -> N
         assert rule.first_year is None or rule.last_year is None or rule.first_year <= rule.last_year, name
 
 
-def test_no_dfe_number_is_invented(rules: dict[str, Rule]) -> None:
-    assert {rule.dfe_rule_no for rule in rules.values()} == {None}
+OF_SOME_YEARS = {
+    name: year
+    for contract in read_contracts(return_contract_paths())
+    for rule in contract.rules
+    for name in [f"{contract.table}.{rule.rule_id}"]
+    for year in [rule.first_year - 1 if rule.first_year else rule.last_year + 1 if rule.last_year else None]
+    if year
+}
+"""The rules that hold for some years, each with the nearest year for which it does not."""
+
+
+@pytest.mark.parametrize("name", OF_SOME_YEARS)
+def test_a_rule_says_nothing_of_a_year_it_does_not_hold_for(
+    name: str, returned: Connection, rules: dict[str, Rule]
+) -> None:
+    assert after((*CASES[name][0], header(year=OF_SOME_YEARS[name])), rules[name], returned) == []
 
 
 def test_the_clean_return_raises_nothing(clean_return: Connection, rules: dict[str, Rule]) -> None:
@@ -681,8 +696,33 @@ def test_soda_says_what_the_queries_say_and_each_finding_names_its_child(
 @pytest.mark.parametrize("table", COLUMNS)
 def test_the_columns_agreed_are_those_of_the_table(table: str) -> None:
     (contract,) = read_contracts([CONTRACTS / RETURN_LAYER / f"{table}.yml"])
-    told = [column.split()[0] for column in COLUMNS[table].split(", ")]
-    assert contract.columns == (*told, "record_id", "source_file", "source_row")
+    assert contract.columns == tuple(types_here(table))
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_the_table_tried_here_is_the_one_the_warehouse_makes(table: str) -> None:
+    path = MODELS / "marts" / "sen2" / f"{table}.yml"
+    if not path.exists():
+        pytest.skip("the warehouse makes no tables of the return yet")
+    (model,) = yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    assert {column["name"]: column["data_type"] for column in model["columns"]} == types_here(table)
+
+
+def types_here(table: str) -> dict[str, str]:
+    """Each column with its type, those of the record it comes from last."""
+    return dict(column.split() for column in f"{COLUMNS[table]}, {LINEAGE}".split(", "))
+
+
+def test_columns_in_another_order_are_those_agreed(clean_return: Connection) -> None:
+    """What reads the tables reads them by name."""
+    clean_return.execute("alter table sen2.sen2_sen_need rename to need")
+    clean_return.execute("create view sen2.sen2_sen_need as select sen_type, * exclude (sen_type) from sen2.need")
+    try:
+        results = verify_contracts(clean_return, [CONTRACTS / RETURN_LAYER / "sen2_sen_need.yml"])
+    finally:
+        clean_return.execute("drop view sen2.sen2_sen_need")
+        clean_return.execute("alter table sen2.need rename to sen2_sen_need")
+    assert {result.outcome for result in results} == {"passed"}
 
 
 def test_the_survey_days_announced_are_those_the_rule_takes(returned: Connection, rules: dict[str, Rule]) -> None:
