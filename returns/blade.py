@@ -203,9 +203,7 @@ def _records(path: Path, module: Module, specification: Specification) -> Iterat
                     )
                 rows.append((place, dict(zip(headings, row, strict=True))))
     except UnicodeDecodeError:
-        raise FileRefused(
-            f"{path.name} is not written in UTF-8. Export it again and do not open it in between."
-        ) from None
+        raise FileRefused(f"{path.name} is not written in UTF-8. Export it again.") from None
     except csv.Error:
         raise FileRefused(f"{path.name} is not whole CSV: cut short or damaged. Export it again.") from None
     order = f"{module.blade}orderseqcolumn"
