@@ -163,11 +163,10 @@ def export(
     workbook: Annotated[Path | None, typer.Option(help="Write the pre-submission workbook to this file.")] = None,
 ) -> None:
     """Write the return as it stands, signed off or not, in any of its shapes. A draft: what counts is the sign-off."""
-    from returns.workbook import write_presubmission, write_template
-
     from returns.blade import write_blade
     from returns.specification import read_specification
     from returns.standing import check_opened, open_return
+    from returns.workbook import write_presubmission, write_template
     from returns.xml import write_xml
     from returns.xsd import validate
 

@@ -17,6 +17,7 @@ from checks.rules import return_contract_paths
 from checks.verification import RuleResult, verify_contracts
 from connectors.errors import SendError
 from operations.store import Explanation, OperationsStore
+from returns.surveys import survey_of_year
 from warehouse.build import memory_limit
 from warehouse.home import Home
 
@@ -87,7 +88,9 @@ class CheckedReturn:
             f"{rule_id}: {count:,} queries are not explained ({name})"
             for (rule_id, name), count in sorted(counts.items())
         ]
-        return (*self.gate_reasons, *unexplained)
+        survey_day = survey_of_year(self.year).survey_day
+        rehearsal = [f"The survey day, {survey_day:%d %B %Y}, has not come: this is a rehearsal"]
+        return (*(rehearsal if self.reference_date < survey_day else ()), *self.gate_reasons, *unexplained)
 
 
 def _quoted(path: Path) -> str:
@@ -105,8 +108,9 @@ def open_return(warehouse: Path, temporary: Path) -> Iterator[duckdb.DuckDBPyCon
     (gate,) = read_gates(RETURN_GATES)
     tables = [("sen2", table) for table in gate.tables]
     tables += [(schema, table) for schema, names in BESIDE.items() for table in names]
-    settings = {"threads": "2", "memory_limit": memory_limit(), "temp_directory": str(temporary)}
-    with duckdb.connect(config=settings) as connection:
+    with duckdb.connect(
+        config={"threads": "2", "memory_limit": memory_limit(), "temp_directory": str(temporary)}
+    ) as connection:
         connection.execute(f"attach {_quoted(warehouse)} as warehouse (read_only)")
         for schema, table in tables:
             connection.execute(f"create schema if not exists {schema}")

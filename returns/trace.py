@@ -73,10 +73,10 @@ def _items(
         columns = {row[0] for row in connection.execute(f"describe sen2.{module.table}").fetchall()}
         if "person_id" not in columns:
             continue
-        rows = connection.execute(
-            f"from sen2.{module.table} where person_id = ? order by all", [person]
-        ).to_arrow_table()
-        for row in rows.to_pylist():
+        answer = connection.execute(f"from sen2.{module.table} where person_id = ? order by all", [person])
+        names = [column[0] for column in answer.description or []]
+        for values in answer.fetchall():
+            row = dict(zip(names, values, strict=True))
             for known in module.items:
                 if item in (None, known.tag) and known.column in columns:
                     value = row[known.column]

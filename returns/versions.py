@@ -147,7 +147,7 @@ def _keep(
     name = f"{checked.lea}_SEN2_{checked.year % 100:02d}_{stamp.serial_number:03d}.xml"
     write_xml(connection, specification, partial / name, stamp)
     if invalid := validate(partial / name, specification):
-        places = "\n".join(f"- line {error.line:,}: {error.item} {error.problem}" for error in invalid[:20])
+        places = "\n".join(f"- line {error.line:,}: {error.element} {error.problem}" for error in invalid[:20])
         raise ReturnHeld(f"The XML does not keep to the specification:\n{places}")
     changed: list[Difference] = []
     if earlier:
