@@ -47,7 +47,7 @@ def test_what_is_written_is_valid_and_reads_back_the_same(tables: Tables) -> Non
 def test_each_year_s_return_reads_back_the_same(year: int, tmp_path: Path) -> None:
     specification = read_specification(year)
 
-    @settings(few, max_examples=3)
+    @settings(few, max_examples=2)
     @given(returns(specification))
     def check(tables: Tables) -> None:
         with database() as connection:
