@@ -243,6 +243,14 @@ def test_a_file_with_no_end_of_a_person_is_not_held_in_memory(tmp_path: Path, mo
         read_xml(tmp_path / "return.xml", None, connection)
 
 
+@pytest.mark.parametrize("place", ["</Source>", "</Header>"])
+def test_the_officers_are_read_wherever_they_stand_in_the_header(place: str, tmp_path: Path) -> None:
+    (tmp_path / "return.xml").write_text(message().replace(place, f"<DMO>Yes</DMO>{place}"), encoding="utf-8")
+    with duckdb.connect() as connection:
+        read_xml(tmp_path / "return.xml", None, connection)
+        assert connection.execute("select dmo from sen2.sen2_header").fetchall() == [("Yes",)]
+
+
 def test_other_spellings_of_a_tag_are_read(tmp_path: Path) -> None:
     text = message().replace("<Requests>", "<Postcode>RM17 6SL</Postcode><Requests>", 1)
     (tmp_path / "return.xml").write_text(text, encoding="utf-8")
