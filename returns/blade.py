@@ -190,7 +190,7 @@ def _records(path: Path, module: Module, specification: Specification) -> Iterat
             extra = [heading for heading in headings if heading not in known]
             if lacking or extra:
                 raise FileRefused(
-                    f"{path.name} lacks {', '.join(lacking) or 'no column'} and has {', '.join(extra) or 'none'} that "
+                    f"{path.name} lacks {', '.join(lacking) or 'no column'} and has {len(extra)} that "
                     f"the return of {specification.year} does not know.",
                     missing=tuple(lacking),
                     extra=tuple(extra),

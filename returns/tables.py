@@ -85,8 +85,7 @@ def check_writable(connection: duckdb.DuckDBPyConnection, specification: Specifi
 
     Raises ``ReturnUnwritable``, naming the table and the record and no value.
     """
-    for module in specification.modules:
-        _check_columns(connection, module, schema)
+    _check_columns(connection, specification, schema)
     rows = _one(connection, f"select count(*) from {quoted(schema)}.{quoted(specification.modules[0].table)}")
     if rows != 1:
         raise ReturnUnwritable(f"{schema}.sen2_header has {rows:,} rows; a return has one.")
@@ -95,7 +94,7 @@ def check_writable(connection: duckdb.DuckDBPyConnection, specification: Specifi
         return f"{quoted(schema)}.{quoted(module.table)}"
 
     for module in specification.records:
-        if fault := broken_keys(connection, specification, module, place):
+        if fault := broken_keys(connection, specification, module, place, is_naming_record=True):
             raise ReturnUnwritable(f"{schema}.{module.table}: {fault}.")
         if (
             module.number
@@ -120,17 +119,18 @@ def check_writable(connection: duckdb.DuckDBPyConnection, specification: Specifi
             )
 
 
-def _check_columns(connection: duckdb.DuckDBPyConnection, module: Module, schema: str) -> None:
-    held = {
-        name
-        for (name,) in connection.execute(
-            "select column_name from information_schema.columns where table_schema = ? and table_name = ?",
-            [schema, module.table],
+def _check_columns(connection: duckdb.DuckDBPyConnection, specification: Specification, schema: str) -> None:
+    held = set(
+        connection.execute(
+            "select table_name, column_name from duckdb_columns() "
+            "where schema_name = ? and database_name = current_database()",
+            [schema],
         ).fetchall()
-    }
-    needed = [*key_columns(module), *(item.column for item in module.items if not item.stamp)]
-    if lacking := [name for name in needed if name not in held]:
-        raise ReturnUnwritable(f"{schema}.{module.table} is not there or lacks {', '.join(lacking)}.")
+    )
+    for module in specification.modules:
+        needed = [*key_columns(module), *(item.column for item in module.items if not item.stamp)]
+        if lacking := [name for name in needed if (module.table, name) not in held]:
+            raise ReturnUnwritable(f"{schema}.{module.table} is not there or lacks {', '.join(lacking)}.")
 
 
 def broken_keys(
@@ -138,10 +138,12 @@ def broken_keys(
     specification: Specification,
     module: Module,
     place: Callable[[Module], str],
+    *,
+    is_naming_record: bool,
 ) -> str | None:
     """What is wrong with a table's keys, in words: one that is empty, one that stands twice, a record without parent.
 
-    ``place`` gives a module's table as SQL.
+    ``place`` gives a module's table as SQL. A record is named where its keys are ours: those of a file may be personal.
     """
     key = ", ".join(quoted(name) for name in module.keys)
     empty = " or ".join(f"{quoted(name)} is null" for name in key_columns(module))
@@ -151,7 +153,7 @@ def broken_keys(
         f"select {key} from {place(module)} group by {key} having count(*) > 1 order by {key} limit 1"
     ).fetchone()
     if twice:
-        return f"the record {' '.join(str(part) for part in twice)} stands more than once"
+        return f"{_named(twice, is_naming_record)} stands more than once"
     if module.parent is None:
         return None
     parent = specification.module(module.parent)
@@ -161,8 +163,12 @@ def broken_keys(
         f"using ({', '.join(shared)}) order by {key} limit 1"
     ).fetchone()
     if orphan:
-        return f"the record {' '.join(str(part) for part in orphan)} has no {parent.tag} of the same person to stand in"
+        return f"{_named(orphan, is_naming_record)} has no {parent.tag} of the same person to stand in"
     return None
+
+
+def _named(keys: tuple[Any, ...], is_naming_record: bool) -> str:
+    return f"the record {' '.join(str(part) for part in keys)}" if is_naming_record else "a record"
 
 
 def ordered_rows(module: Module, schema: str) -> str:
@@ -251,7 +257,7 @@ class Incoming:
         for module in self.specification.modules:
             self._check_types(module)
         for module in self.specification.records:
-            if fault := broken_keys(self.connection, self.specification, module, self.place):
+            if fault := broken_keys(self.connection, self.specification, module, self.place, is_naming_record=False):
                 raise FileRefused(f"In its {module.tag} records {fault}. Ask for the file again.")
         self.connection.execute("begin transaction")
         try:

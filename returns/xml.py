@@ -314,20 +314,22 @@ class _Header:
     """The header of one file, read and found to be what was wanted."""
 
     def __init__(self, element: Any, wanted: _Wanted) -> None:
-        leaves: list[tuple[str | None, Any]] = [(None, child) for child in element if not len(child)]
-        leaves += [(_local(group.tag), child) for group in element if len(group) for child in group]
-        texts = {_local(child.tag): (child.text or "").strip() or None for _, child in leaves}
+        leaves = [child for child in element if not len(child)]
+        leaves += [child for group in element if len(group) for child in group]
+        texts = {_local(child.tag): (child.text or "").strip() or None for child in leaves}
         if texts.get("Collection") not in (None, "SEN2"):
             raise FileRefused("It is another collection's file: its Collection is not SEN2.")
         self.specification = wanted.specification_of(texts.get("Year"))
         self.module = self.specification.module("header")
-        known = {(item.within, tag): item for item in self.module.items for tag in (item.tag, *item.also)}
+        groups = {item.within for item in self.module.items}
+        # By its tag alone, wherever in the header it stands: the place of some items is not known.
+        known = {tag: item for item in self.module.items for tag in (item.tag, *item.also)}
         self.values: dict[str, str | None] = {}
-        for group, child in leaves:
-            item = known.get((group, _local(child.tag)))
+        for child in leaves:
+            item = known.get(_local(child.tag))
             if item is not None:
                 self.values[item.column] = _text(child, item)
-            elif len(child) or _local(child.tag) not in {within for within, _ in known}:
+            elif len(child) or _local(child.tag) not in groups:
                 raise FileRefused(f"Its header holds {_shown(child)}, which the return of {self.year} does not know.")
         self.lea = (self.values.get("lea") or "").strip()
         if wanted.lea is not None and self.lea != wanted.lea:

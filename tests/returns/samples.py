@@ -33,7 +33,7 @@ NAMES = [
 ]
 
 few = settings(
-    max_examples=8,
+    max_examples=4,
     phases=[Phase.generate],
     deadline=None,
     derandomize=True,

@@ -59,7 +59,7 @@ def test_the_files_look_as_collect_writes_them(tmp_path: Path) -> None:
         ("sen2", "2027,2027-Jan", "2026,2027-Jan", "not the return of 2027"),
         ("sen2", ",883,", ",330,", "another authority"),
         ("requests", "2026-Jan-12", "12/01/2026", "Requests/ReceivedDate"),
-        ("requests", "rya", "colour", "lacks rya and has colour"),
+        ("requests", "rya", "colour", "lacks rya and has 1 that"),
         ("namedplan", "r-1,2026-May", "r-9,2026-May", "the Assessment it belongs to is not in the export"),
         ("senneed", "ASD,", "ASD", "values under"),
         ("person", "Ada", '"Ada', "cut short or damaged"),

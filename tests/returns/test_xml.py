@@ -47,7 +47,7 @@ def test_what_is_written_is_valid_and_reads_back_the_same(tables: Tables) -> Non
 def test_each_year_s_return_reads_back_the_same(year: int, tmp_path: Path) -> None:
     specification = read_specification(year)
 
-    @settings(few, max_examples=3)
+    @settings(few, max_examples=2)
     @given(returns(specification))
     def check(tables: Tables) -> None:
         with database() as connection:
@@ -241,6 +241,14 @@ def test_a_file_with_no_end_of_a_person_is_not_held_in_memory(tmp_path: Path, mo
     (tmp_path / "return.xml").write_text(text, encoding="utf-8")
     with duckdb.connect() as connection, pytest.raises(FileRefused, match="without the end of a Person"):
         read_xml(tmp_path / "return.xml", None, connection)
+
+
+@pytest.mark.parametrize("place", ["</Source>", "</Header>"])
+def test_the_officers_are_read_wherever_they_stand_in_the_header(place: str, tmp_path: Path) -> None:
+    (tmp_path / "return.xml").write_text(message().replace(place, f"<DMO>Yes</DMO>{place}"), encoding="utf-8")
+    with duckdb.connect() as connection:
+        read_xml(tmp_path / "return.xml", None, connection)
+        assert connection.execute("select dmo from sen2.sen2_header").fetchall() == [("Yes",)]
 
 
 def test_other_spellings_of_a_tag_are_read(tmp_path: Path) -> None:
