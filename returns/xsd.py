@@ -1,7 +1,8 @@
 """The XML schema of a year's return, made from its specification, and the check of a file against it.
 
-It holds what a file must be to be taken: elements, their order and number, types and codes. That a mandatory item is
-there is a rule's business and not the schema's: the return is held for it with the record to correct.
+It holds what a file must be to be taken: elements, their order, how often each may stand, types. That an item or a
+record is there, and which codes it may hold, is the rules' business and not the schema's: a return with faults in its
+records is still a file that is read, and it is held for them with the record to correct.
 """
 
 from __future__ import annotations
@@ -20,12 +21,10 @@ XS = "http://www.w3.org/2001/XMLSchema"
 BASES = {"text": "string", "date": "date", "integer": "integer", "boolean": "boolean", "datetime": "dateTime"}
 NAMED = re.compile(r"Element '(?:\{[^}]*\})?([A-Za-z0-9]{1,40})'")
 KINDS = {
-    "SCHEMAV_CVC_ENUMERATION_VALID": "holds a code the specification does not list",
-    "SCHEMAV_CVC_LENGTH_VALID": "is not as long as it must be",
     "SCHEMAV_CVC_MINLENGTH_VALID": "is empty",
     "SCHEMAV_CVC_PATTERN_VALID": "is not written as it must be",
     "SCHEMAV_CVC_DATATYPE_VALID_1_2_1": "is not of its type",
-    "SCHEMAV_ELEMENT_CONTENT": "stands where it may not, or something before it is lacking or there too often",
+    "SCHEMAV_ELEMENT_CONTENT": "stands where it may not, or too often",
 }
 
 
@@ -43,7 +42,7 @@ def _xs(kind: str, parent: Any = None, **attributes: str) -> Any:
     return etree.Element(tag, nsmap={"xs": XS}) if parent is None else etree.SubElement(parent, tag, attributes)
 
 
-def _sequence(parent: Any, tag: str, minimum: int, maximum: int | None) -> Any:
+def _sequence(parent: Any, tag: str, maximum: int | None, *, minimum: int = 1) -> Any:
     occurs = {"minOccurs": str(minimum), "maxOccurs": "unbounded" if maximum is None else str(maximum)}
     element = _xs("element", parent, name=tag, **({} if parent.tag.endswith("}schema") else occurs))
     return _xs("sequence", _xs("complexType", element))
@@ -52,21 +51,14 @@ def _sequence(parent: Any, tag: str, minimum: int, maximum: int | None) -> Any:
 def _add_item(parent: Any, item: Item) -> None:
     element = _xs("element", parent, name=item.tag, minOccurs="0")
     limits = _xs("restriction", _xs("simpleType", element), base=f"xs:{BASES[item.type]}")
-    if item.codes is not None:
-        for code in item.codes.values:
-            _xs("enumeration", limits, value=code)
-    elif item.length is not None:
-        _xs("length", limits, value=str(item.length))
-    elif item.pattern is not None:
-        _xs("pattern", limits, value=item.pattern)
-    elif item.type == "date":
+    if item.type == "date":
         _xs("pattern", limits, value=r"\d{4}-\d{2}-\d{2}")
     elif item.type == "text":
         _xs("minLength", limits, value="1")
 
 
 def _add_module(parent: Any, module: Module, specification: Specification) -> None:
-    sequence = _sequence(parent, module.tag, module.minimum, module.maximum)
+    sequence = _sequence(parent, module.tag, module.maximum, minimum=0)
     for item in module.items:
         _add_item(sequence, item)
     for child in specification.children(module.name):
@@ -76,15 +68,15 @@ def _add_module(parent: Any, module: Module, specification: Specification) -> No
 def schema_text(specification: Specification) -> bytes:
     """The XML schema of the return. The same specification gives the same bytes."""
     schema = _xs("schema")
-    message = _sequence(schema, ROOT, 1, 1)
+    message = _sequence(schema, ROOT, 1)
     _xs("element", message, ref=HEADER)
     person = specification.module("person")
-    _xs("element", _sequence(message, PERSONS, 1, 1), ref=PERSON, minOccurs="1", maxOccurs="unbounded")
-    header = _sequence(schema, HEADER, 1, 1)
+    _xs("element", _sequence(message, PERSONS, 1), ref=PERSON, minOccurs="1", maxOccurs="unbounded")
+    header = _sequence(schema, HEADER, 1)
     groups: dict[str | None, Any] = {None: header}
     for item in specification.module("header").items:
         if item.within not in groups:
-            groups[item.within] = _sequence(header, str(item.within), 1, 1)
+            groups[item.within] = _sequence(header, str(item.within), 1)
         _add_item(groups[item.within], item)
     _add_module(schema, person, specification)
     return etree.tostring(schema, pretty_print=True, xml_declaration=True, encoding="UTF-8")

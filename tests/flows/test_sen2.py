@@ -7,9 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from lxml import etree
 
+from returns.specification import read_specification
+from returns.xml import read_xml, write_xml
 from tests.flows.conftest import PrefectServer, SendHome
 
 STAMP = ["--release", "1.0", "--serial", "1", "--date-time", "2027-02-01T09:30:00"]
@@ -94,6 +97,21 @@ def test_every_value_is_traced_to_its_file_and_row(signed: tuple[SendHome, dict[
     assert traced[0]["source_file"]
     assert traced[0]["source_row"] >= 1
     assert traced[0]["models"][0] == "sen2_person"
+
+
+def test_a_return_with_faults_in_it_is_valid_and_reads_back_the_same(
+    run_home: tuple[SendHome, Any], tmp_path: Path
+) -> None:
+    home, _run = run_home
+    done = home.send("sen2", "export", "--xml", str(tmp_path / "return.xml"))
+    assert done.returncode == 0, done.stderr
+    assert "errors found by the rules" in done.stdout
+    assert "schema" not in done.stdout
+    with duckdb.connect() as connection:
+        reading = read_xml(tmp_path / "return.xml", None, connection)
+        assert reading.stamp is not None
+        write_xml(connection, read_specification(2027), tmp_path / "again.xml", reading.stamp)
+    assert (tmp_path / "again.xml").read_bytes() == (tmp_path / "return.xml").read_bytes()
 
 
 def test_an_error_takes_no_explanation(run_home: tuple[SendHome, Any]) -> None:
