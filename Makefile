@@ -18,7 +18,7 @@ test: .venv/.set-up-tests
 	.venv/bin/pytest
 
 bench: .venv/.set-up-tests
-	.venv/bin/python -m benchmarks.stages
+	.venv/bin/python -m benchmarks.stages $(if $(CHILDREN),--children $(CHILDREN))
 
 bench-sen2: .venv/.set-up-tests
 	.venv/bin/python -m benchmarks.sen2
