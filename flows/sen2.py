@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from connectors.errors import SendError
+from flows.settings import LONDON
 from flows.terminal import Json, print_json, print_rows, progress
 from warehouse.home import Home
 
@@ -32,6 +33,15 @@ DateTime = Annotated[
 ]
 
 
+Year = Annotated[int | None, typer.Option(help="January of which year; by default that of the survey in hand.")]
+
+
+def _in_hand(year: int | None) -> int:
+    from returns.surveys import survey_in_hand
+
+    return year or survey_in_hand(datetime.now(LONDON).date()).year
+
+
 def _store(home: Home) -> Any:
     from operations.store import OperationsStore
 
@@ -46,18 +56,19 @@ def _stamp(release: str, serial: int, date_time: datetime) -> Any:
 
 @sen2.command()
 def specification(
-    year: Annotated[int, typer.Option(help="January of which year.")] = 2027,
+    year: Year = None,
     json_output: Json = False,
 ) -> None:
     """List what of the year's specification nobody has verified against DfE's own."""
     from returns.specification import read_specification, unverified
 
-    supposed = unverified(read_specification(year))
+    chosen = _in_hand(year)
+    supposed = unverified(read_specification(chosen))
     if json_output:
         print_json([asdict(entry) for entry in supposed])
     else:
         print_rows(
-            f"Not verified for {year}", ["place", "what", "source"], [(e.place, e.what, e.why) for e in supposed]
+            f"Not verified for {chosen}", ["place", "what", "source"], [(e.place, e.what, e.why) for e in supposed]
         )
 
 
@@ -156,7 +167,10 @@ def sign_off_return(
 def export(
     release: Release = "draft",
     serial: Serial = 1,
-    date_time: DateTime = datetime(2027, 1, 21),
+    date_time: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="Date and time in the header; by default the survey day."),
+    ] = None,
     xml: Annotated[Path | None, typer.Option(help="Write the XML for COLLECT to this file.")] = None,
     blade: Annotated[Path | None, typer.Option(help="Write the nine Blade tables to this folder.")] = None,
     template: Annotated[Path | None, typer.Option(help="Write DfE's data-entry template to this workbook.")] = None,
@@ -166,6 +180,7 @@ def export(
     from returns.blade import write_blade
     from returns.specification import read_specification
     from returns.standing import check_opened, open_return
+    from returns.surveys import survey_of_year
     from returns.workbook import write_presubmission, write_template
     from returns.xml import write_xml
     from returns.xsd import validate
@@ -173,13 +188,14 @@ def export(
     if not (xml or blade or template or workbook):
         raise SendError("Say what to write: --xml FILE, --blade FOLDER, --template FILE or --workbook FILE.")
     home = Home.from_environment()
-    stamp = _stamp(release, serial, date_time)
     with progress("Writing the return"), open_return(home.warehouse, home.temporary) as connection:
         (year,) = connection.execute("select year from sen2.sen2_header").fetchone() or (0,)
         known = read_specification(year)
+        written_at = date_time or datetime.combine(survey_of_year(year).survey_day, datetime.min.time())
+        stamp = _stamp(release, serial, written_at)
         writers: list[tuple[Path | None, Callable[[Path], object]]] = [
             (xml, lambda path: write_xml(connection, known, path, stamp)),
-            (blade, lambda path: write_blade(connection, known, path, stamp, date_time.date())),
+            (blade, lambda path: write_blade(connection, known, path, stamp, written_at.date())),
             (template, lambda path: write_template(connection, known, path, stamp)),
             (workbook, lambda path: write_presubmission(connection, known, path, stamp)),
         ]
@@ -198,7 +214,7 @@ def export(
 def compare(
     was: Annotated[str, typer.Argument(help="A version's number, a file, a Blade folder, or standing.")],
     now: Annotated[str, typer.Argument(help="The same; by default the return as it stands.")] = "standing",
-    year: Annotated[int, typer.Option(help="January of which year.")] = 2027,
+    year: Year = None,
     json_output: Json = False,
 ) -> None:
     """Compare two returns record by record and item by item: versions, last year's file, a Blade export."""
@@ -206,7 +222,7 @@ def compare(
 
     home = Home.from_environment()
     with progress("Comparing", json_output):
-        found = compared(home, was, now, year)
+        found = compared(home, was, now, _in_hand(year))
     if json_output:
         print_json([asdict(difference) for difference in found])
     else:
@@ -217,13 +233,13 @@ def compare(
 @sen2.command("reproduce")
 def reproduce_version(
     number: Annotated[int, typer.Argument(help="The version, for example 1.")],
-    year: Annotated[int, typer.Option(help="January of which year.")] = 2027,
+    year: Year = None,
 ) -> None:
     """Rebuild a signed-off version from the landing and compare it with what was signed, byte for byte."""
     from returns.versions import reproduce, signed_version
 
     home = Home.from_environment()
-    version = signed_version(home, year, number)
+    version = signed_version(home, _in_hand(year), number)
     with progress("Rebuilding the return"):
         content = reproduce(home, version)
     Console(soft_wrap=True, highlight=False).print(f"Version {number} is reproduced to the byte: SHA-256 {content}.")

@@ -15,6 +15,7 @@ from returns.specification import read_specification
 from returns.xml import read_xml, write_xml
 from tests.flows.conftest import PrefectServer, SendHome
 
+YEAR = ["--year", "2027"]
 STAMP = ["--release", "1.0", "--serial", "1", "--date-time", "2027-02-01T09:30:00"]
 
 
@@ -75,15 +76,15 @@ def test_a_return_that_has_not_changed_is_not_signed_off_again(signed: tuple[Sen
 
 def test_a_signed_version_is_reproduced_to_the_byte(signed: tuple[SendHome, dict[str, Any]]) -> None:
     home, version = signed
-    done = home.send("sen2", "reproduce", "1")
+    done = home.send("sen2", "reproduce", "1", *YEAR)
     assert done.returncode == 0, done.stderr
     assert version["content"] in done.stdout
 
 
 def test_what_was_signed_off_is_what_stands(signed: tuple[SendHome, dict[str, Any]]) -> None:
     home, version = signed
-    assert home.answer("sen2", "compare", "1") == []
-    assert home.answer("sen2", "compare", str(folder_of(version) / "blade"), "1") == []
+    assert home.answer("sen2", "compare", "1", *YEAR) == []
+    assert home.answer("sen2", "compare", str(folder_of(version) / "blade"), "1", *YEAR) == []
 
 
 def test_every_value_is_traced_to_its_file_and_row(signed: tuple[SendHome, dict[str, Any]]) -> None:
@@ -127,6 +128,6 @@ def test_an_error_takes_no_explanation(run_home: tuple[SendHome, Any]) -> None:
 
 def test_what_nobody_verified_is_listed(season: tuple[SendHome, Any]) -> None:
     home, _built = season
-    supposed = home.answer("sen2", "specification")
+    supposed = home.answer("sen2", "specification", *YEAR)
     assert all(entry["why"] for entry in supposed)
     assert len(supposed) > 10
