@@ -143,7 +143,26 @@ def _keep(
     for leftover in folder.glob(".partial-*"):
         shutil.rmtree(leftover)
     partial = folder / f".partial-v{number:03d}"
-    partial.mkdir()
+    partial.mkdir(mode=0o700)
+    try:
+        return _write_version(home, connection, checked, specification, partial, number, earlier, by, stamp)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)  # what is not signed off leaves no copy of the children's data
+        raise
+
+
+def _write_version(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    checked: CheckedReturn,
+    specification: Specification,
+    partial: Path,
+    number: int,
+    earlier: list[SignedVersion],
+    by: str,
+    stamp: Stamp,
+) -> SignedVersion:
+    """Writes all of a version into ``partial`` and puts it in its place by one rename."""
     name = f"{checked.lea}_SEN2_{checked.year % 100:02d}_{stamp.serial_number:03d}.xml"
     write_xml(connection, specification, partial / name, stamp)
     if invalid := validate(partial / name, specification):
@@ -178,14 +197,20 @@ def _keep(
         rows=checked.rows,
         queries=len(checked.queries),
         differences=len(changed),
-        officers=read_configuration(home.folder).designated_officers.model_dump(),
+        officers=_officers(connection),
     )
     (partial / "version.json").write_text(json.dumps(asdict(version), indent=2) + "\n", encoding="utf-8")
     for path in partial.rglob("*"):
         if path.is_file():
             path.chmod(0o440)
-    partial.rename(folder / f"v{number:03d}")
+    partial.rename(version_folder(home, version))
     return version
+
+
+def _officers(connection: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
+    """The officers as the return states them, whatever the configuration says by now."""
+    found = connection.execute("select dmo, dco, dsco from sen2.sen2_header").fetchone() or (None, None, None)
+    return dict(zip(("medical", "clinical", "social_care"), found, strict=True))
 
 
 def reproduce(home: Home, version: SignedVersion) -> str:
@@ -213,7 +238,9 @@ def reproduce(home: Home, version: SignedVersion) -> str:
             )
             if is_changed
         ]
-        why = f"since then {' and '.join(changed)} changed: install that release" if changed else "the landing changed"
+        why = f"since then {' and '.join(changed)} changed: install the release it was signed off with"
+        if not changed:
+            why = "neither models nor specification changed: restore the landing's backup, or install that release"
         raise NotReproduced(
             f"Version {version.version} of the {version.year} return, rebuilt, is not what was signed off; {why}."
         )

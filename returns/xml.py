@@ -19,6 +19,7 @@ import pyarrow as pa
 from lxml import etree
 
 from connectors.errors import FileRefused
+from connectors.safe_xml import local_name, safe_events
 from returns.specification import Item, Module, Specification, read_specification, years
 from returns.tables import Incoming, Reading, Stamp, check_writable, header_values, literal, quoted, stamp_of
 
@@ -202,30 +203,9 @@ class _Metered:
         return piece
 
 
-def parsed(handle: BinaryIO | _Metered, events: tuple[str, ...], tags: list[str] | None) -> Iterator[tuple[str, Any]]:
-    """The parser, with everything that reaches outside the file or blows it up turned off."""
-    return iter(
-        etree.iterparse(
-            handle,
-            events=events,
-            tag=tags,
-            remove_comments=True,
-            remove_pis=True,
-            resolve_entities=False,
-            load_dtd=False,
-            no_network=True,
-            huge_tree=False,
-        )
-    )
-
-
-def _local(tag: Any) -> str:
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
 def _shown(element: Any) -> str:
     """An element a message may name: what is no plain tag is not repeated."""
-    name = _local(element.tag)
+    name = local_name(element.tag)
     return name if name.isascii() and name.isalnum() and len(name) <= 40 else "something that is no element of it"
 
 
@@ -267,7 +247,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         raise FileRefused(f"It is larger than {MAX_BYTES >> 30} GB, which no authority's return is.")
     with path.open("rb") as handle:
         try:
-            _check_root(next(parsed(handle, ("start",), None))[1])
+            _check_root(next(safe_events(handle, ("start",), None))[1])
             handle.seek(0)
             yield handle
         except etree.XMLSyntaxError as error:
@@ -282,7 +262,7 @@ def _check_root(root: Any) -> None:
         raise FileRefused(
             "It carries a DOCTYPE, which a return never does and which may be an attack. Ask whence it came."
         )
-    if _local(root.tag) != ROOT:
+    if local_name(root.tag) != ROOT:
         raise FileRefused(f"It is not a SEN2 return: it does not begin with {ROOT}.")
 
 
@@ -316,7 +296,7 @@ class _Header:
     def __init__(self, element: Any, wanted: _Wanted) -> None:
         leaves = [child for child in element if not len(child)]
         leaves += [child for group in element if len(group) for child in group]
-        texts = {_local(child.tag): (child.text or "").strip() or None for child in leaves}
+        texts = {local_name(child.tag): (child.text or "").strip() or None for child in leaves}
         if texts.get("Collection") not in (None, "SEN2"):
             raise FileRefused("It is another collection's file: its Collection is not SEN2.")
         self.specification = wanted.specification_of(texts.get("Year"))
@@ -326,10 +306,10 @@ class _Header:
         known = {tag: item for item in self.module.items for tag in (item.tag, *item.also)}
         self.values: dict[str, str | None] = {}
         for child in leaves:
-            item = known.get(_local(child.tag))
+            item = known.get(local_name(child.tag))
             if item is not None:
                 self.values[item.column] = _text(child, item)
-            elif len(child) or _local(child.tag) not in groups:
+            elif len(child) or local_name(child.tag) not in groups:
                 raise FileRefused(f"Its header holds {_shown(child)}, which the return of {self.year} does not know.")
         self.lea = (self.values.get("lea") or "").strip()
         if wanted.lea is not None and self.lea != wanted.lea:
@@ -378,7 +358,7 @@ class _Persons:
         values: list[str | None] = [None] * len(shape.items)
         counts: dict[str, int] = {}
         for child in element:
-            tag = _local(child.tag)
+            tag = local_name(child.tag)
             slot, nested = shape.slots.get(tag), shape.children.get(tag)
             counts[tag] = count = counts.get(tag, 0) + 1
             if (slot is None and nested is None) or (count > 1 and (nested is None or nested.module.maximum == 1)):
@@ -404,8 +384,10 @@ def _read(handle: _Metered, wanted: _Wanted, connection: duckdb.DuckDBPyConnecti
     header: _Header | None = None
     persons: _Persons | None = None
     with ExitStack() as stack:
-        for event, element in parsed(handle, ("start", "end"), [f"{{*}}{name}" for name in (ROOT, HEADER, PERSON)]):
-            name = _local(element.tag)
+        for event, element in safe_events(
+            handle, ("start", "end"), [f"{{*}}{name}" for name in (ROOT, HEADER, PERSON)]
+        ):
+            name = local_name(element.tag)
             if name == ROOT and root is None:
                 root = element
             elif name == HEADER and event == "end" and element.getparent() is root:
@@ -419,7 +401,7 @@ def _read(handle: _Metered, wanted: _Wanted, connection: duckdb.DuckDBPyConnecti
                 around = element.getparent()
                 if persons is None:
                     raise FileRefused(f"Its first {PERSON} comes before its {HEADER}. Ask for it again.")
-                if _local(around.tag) != PERSONS or around.getparent() is not root:
+                if local_name(around.tag) != PERSONS or around.getparent() is not root:
                     raise FileRefused(f"A {PERSON} stands outside {PERSONS} at line {element.sourceline:,}.")
                 persons.take(element)
                 drop_earlier(element)
@@ -438,7 +420,7 @@ def drop_earlier(element: Any) -> None:
     element.clear()
     around = element.getparent()
     while (earlier := element.getprevious()) is not None:
-        if _local(earlier.tag) != PERSON:
+        if local_name(earlier.tag) != PERSON:
             raise FileRefused(f"{_shown(earlier)} stands in {PERSONS}, which holds persons alone.")
         around.remove(earlier)
 
@@ -450,9 +432,9 @@ def _check_end(root: Any, persons: _Persons | None) -> None:
             "It holds no persons. The returns before 2022 were counts and not persons: they cannot be read."
         )
     for element in root:
-        if _local(element.tag) not in (HEADER, PERSONS):
+        if local_name(element.tag) not in (HEADER, PERSONS):
             raise FileRefused(f"{_shown(element)} stands beside {PERSONS}, which the return does not have.")
-        if _local(element.tag) == PERSONS:
+        if local_name(element.tag) == PERSONS:
             for child in element:
-                if _local(child.tag) != PERSON:
+                if local_name(child.tag) != PERSON:
                     raise FileRefused(f"{_shown(child)} stands in {PERSONS}, which holds persons alone.")

@@ -14,8 +14,9 @@ from typing import Any
 
 from lxml import etree
 
+from connectors.safe_xml import safe_events
 from returns.specification import Item, Module, Specification
-from returns.xml import HEADER, PERSON, PERSONS, ROOT, drop_earlier, parsed, whole_file
+from returns.xml import HEADER, PERSON, PERSONS, ROOT, drop_earlier, whole_file
 
 XS = "http://www.w3.org/2001/XMLSchema"
 BASES = {"text": "string", "date": "date", "integer": "integer", "boolean": "boolean", "datetime": "dateTime"}
@@ -92,7 +93,7 @@ def validate(path: Path, specification: Specification, limit: int = 1000) -> lis
     errors: list[SchemaError] = []
     root: Any = None
     with whole_file(path) as handle:
-        for _, element in parsed(handle, ("end",), [f"{{*}}{HEADER}", f"{{*}}{PERSON}"]):
+        for _, element in safe_events(handle, ("end",), [f"{{*}}{HEADER}", f"{{*}}{PERSON}"]):
             root = element.getroottree().getroot()
             if not schema.validate(element) and len(errors) < limit:
                 errors += [_told(entry) for entry in schema.error_log]

@@ -13,6 +13,7 @@ from lxml import etree
 from connectors.contract import Column, ExtractContract, Table, XmlShape
 from connectors.errors import ConfigurationError, FileRefused
 from connectors.readers import BATCH_ROWS, Delivered, TableShape, text_batch
+from connectors.safe_xml import local_name, safe_events
 
 MAX_BYTES = 2**32
 MAX_RECORD_BYTES = 2**23
@@ -70,7 +71,7 @@ class _Group:
 
     def meaning(self, tag: Any) -> Meaning | None:
         """What a child's tag means, whatever its namespace; kept in ``known``, for it is asked a million times."""
-        name = _local(tag)
+        name = local_name(tag)
         found = (self.fields.get(name), self.groups.get(name), self.scopes.get(name))
         self.known[tag] = found if found != (None, None, None) else None
         return self.known[tag]
@@ -200,15 +201,10 @@ def _shape(name: str, table: Table, shape: XmlShape) -> TableShape:
     return TableShape(name, {column: _place(column, table.columns[column], shape) for column in table.columns})
 
 
-def _local(tag: Any) -> str:
-    """A tag's name without its namespace; a comment has none."""
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
 def _find_text(element: Any, path: str) -> str | None:
     """The text at a path of local names, whatever their namespaces."""
     for name in path.split("/"):
-        element = next((child for child in element if _local(child.tag) == name), None)
+        element = next((child for child in element if local_name(child.tag) == name), None)
         if element is None:
             return None
     return (element.text or "").strip() or None
@@ -234,7 +230,7 @@ class _Message:
             raise FileRefused(
                 "It carries a DOCTYPE, which a census never does and which may be an attack. Ask whence it came."
             )
-        if _local(root.tag) != self.shape.root:
+        if local_name(root.tag) != self.shape.root:
             raise FileRefused(f"It is not a {self.contract.title} message: it does not begin with {self.shape.root}.")
 
     def read_header(self, root: Any) -> None:
@@ -260,7 +256,7 @@ class _Message:
             header = self.header or {}
             self.container = dict(header)
             around = record.getparent()
-            while container and around is not None and _local(around.tag) != container.element:
+            while container and around is not None and local_name(around.tag) != container.element:
                 around = around.getparent()
             if container and around is not None:
                 for name, path in container.columns.items():
@@ -324,28 +320,11 @@ class _Metered:
         return piece
 
 
-def _events(handle: BinaryIO | _Metered, events: tuple[str, ...], tags: list[str] | None) -> Iterator[tuple[str, Any]]:
-    """The parser, with everything that reaches outside the file or blows it up turned off."""
-    return iter(
-        etree.iterparse(
-            handle,
-            events=events,
-            tag=tags,
-            remove_comments=True,
-            remove_pis=True,
-            resolve_entities=False,
-            load_dtd=False,
-            no_network=True,
-            huge_tree=False,
-        )
-    )
-
-
 def _read(path: Path, message: _Message) -> Iterator[tuple[str, pa.RecordBatch]]:
     with path.open("rb") as handle:
         try:
             # The first element alone, so that nothing of a wrong or hostile file is built up.
-            message.begin(next(_events(handle, ("start",), None))[1])
+            message.begin(next(safe_events(handle, ("start",), None))[1])
             handle.seek(0)
             yield from _read_records(_Metered(handle), message)
         except etree.XMLSyntaxError as error:
@@ -369,9 +348,9 @@ def _read_records(handle: _Metered, message: _Message) -> Iterator[tuple[str, pa
     root: Any = None
     tags = [f"{{*}}{name}" for name in (shape.root, header, shape.record, container) if name]
     names: dict[str, str] = {}
-    for event, element in _events(handle, ("start", "end"), tags):
+    for event, element in safe_events(handle, ("start", "end"), tags):
         tag = element.tag
-        name = names.get(tag) or names.setdefault(tag, _local(tag))
+        name = names.get(tag) or names.setdefault(tag, local_name(tag))
         if name == shape.record:
             if event == "start":
                 continue

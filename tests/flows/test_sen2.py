@@ -68,15 +68,21 @@ def test_the_signed_return_is_read_by_anyone(signed: tuple[SendHome, dict[str, A
 
 
 def test_a_return_that_has_not_changed_is_not_signed_off_again(signed: tuple[SendHome, dict[str, Any]]) -> None:
-    home, _version = signed
+    home, version = signed
     again = home.send("sen2", "sign-off", "--by", "B. Director", *STAMP)
     assert again.returncode == 1
     assert "differs in nothing from version 1" in again.stderr
+    assert [path.name for path in folder_of(version).parent.iterdir()] == ["v001"]
 
 
 def test_a_signed_version_is_reproduced_to_the_byte(signed: tuple[SendHome, dict[str, Any]]) -> None:
     home, version = signed
+    configuration = home.folder / "send.yml"
+    stands = configuration.read_text(encoding="utf-8")
+    # what the council says today changes nothing of what was signed
+    configuration.write_text(stands + "designated_officers: {medical: No}\n", encoding="utf-8")
     done = home.send("sen2", "reproduce", "1", *YEAR)
+    configuration.write_text(stands, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert version["content"] in done.stdout
 

