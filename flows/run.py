@@ -206,7 +206,7 @@ class Run:
         with self._timed("build"):
             self._built.unlink(missing_ok=True)
             register_sources(self.configuration, self.home, self.moment)
-            self._dbt.run("--exclude", "tag:after_checks")
+            self._dbt.build()
 
     def check(self) -> None:
         """Runs the contracts, keeps the findings, builds the list made of them, and decides the gates."""
@@ -219,7 +219,7 @@ class Run:
                 )
                 if self._is_keeping:
                     self._counts = self.store.sync_findings(self.run_id, connection, self._results)
-            self._dbt.run("--select", "tag:after_checks")
+            self._dbt.build_after_checks()
             with open_for_building(self.home.building, self.home.temporary) as connection:
                 self._results += verify_contracts(connection, last)
             self.store.record_results(self.run_id, self._results)

@@ -252,7 +252,7 @@ def _rebuilt(home: Home, configuration: Configuration, moment: PointInTime) -> I
     """The return of another moment, rebuilt beside the warehouse, which it leaves alone."""
     register_sources(configuration, home, moment)
     try:
-        DbtProject(home).run("--exclude", "tag:after_checks")
+        DbtProject(home).build()
         with open_return(home.building, home.temporary) as connection:
             yield connection
     finally:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import duckdb
@@ -26,6 +26,7 @@ LEAST_MEMORY_MB, MOST_MEMORY_MB = 900, 3_000
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 # Unit tests are of the code and run in the test suite; the private file is new, so dbt need not look what is in it.
 LEAN = ("--exclude-resource-type", "unit_test", "--no-populate-cache")
+STAGING_VIEWS = "path:models/staging,config.materialized:view"
 
 
 class BuildFailed(SendError):
@@ -38,14 +39,6 @@ class PointInTime:
 
     as_at: date
     known_at: datetime
-
-
-@dataclass(frozen=True)
-class BuildReport:
-    """What dbt built: how many models, in how many seconds."""
-
-    models: int
-    seconds: float
 
 
 def _identifier_list(paths: Sequence[Path]) -> str:
@@ -141,6 +134,18 @@ def keep_given_ids(home: Home, run_id: str) -> int:
     return int(count)
 
 
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """No cyclic garbage collection meanwhile: each sweep walks dbt's whole parsed project while every thread waits."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def _without_values(message: str) -> str:
     """The message with quoted text removed: DuckDB quotes the offending value, which may be personal."""
     return re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", message.splitlines()[0] if message else "")
@@ -152,56 +157,87 @@ class DbtProject:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._manifest: Any = None
+        self._staging_views: dict[str, str] = {}
         self._warming: threading.Thread | None = None
         os.environ["SEND_WAREHOUSE"] = str(home.building)
         os.environ["SEND_MEMORY_LIMIT"] = memory_limit()
         os.environ["SEND_TEMP_DIRECTORY"] = str(home.temporary)
 
     def warm_up(self) -> None:
-        """Imports dbt and parses the project in the background, while the extracts load."""
-        self._warming = threading.Thread(target=self._parse, name="parse dbt project", daemon=True)
+        """Imports dbt, parses the project and compiles its staging views in the background, while the extracts load."""
+        self._warming = threading.Thread(target=self._prepare, name="parse dbt project", daemon=True)
         self._warming.start()
 
-    def _arguments(self, command: str) -> list[str]:
-        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-        folders += ["--target-path", str(self._home.dbt_target)]
-        quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none", "--no-use-colors", "--no-print"]
-        return [command, *folders, *quiet, "--no-write-json"]
-
-    def _parse(self) -> None:
-        from dbt.cli.main import dbtRunner
-
-        result = dbtRunner().invoke(self._arguments("parse"))
-        if not result.success:
-            raise BuildFailed(f"The dbt project does not parse: {' '.join(str(result.exception).split())}")
-        self._manifest = result.result
-
-    def run(self, *selection: str) -> BuildReport:
-        """Builds the selected models in the private file and lets go of it.
+    def build(self, *options: str) -> None:
+        """Builds all but what is made of findings, from the landing registered in the private file.
 
         Raises ``BuildFailed`` naming the models that failed, without the values they failed on.
         """
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
+        self._be_prepared()
+        self._create_staging_views()
+        self._run("--exclude", "tag:after_checks", STAGING_VIEWS, *options)
 
+    def build_after_checks(self) -> None:
+        """Builds what is made of findings, once the checks have been run. Raises ``BuildFailed``."""
+        self._be_prepared()
+        self._run("--select", "tag:after_checks")
+
+    def _be_prepared(self) -> None:
         if self._warming is not None:
             self._warming.join()
-        if self._manifest is None:
-            self._parse()
-        started = perf_counter()
+        if not self._staging_views:
+            self._prepare()
+
+    def _invoke(self, command: str, *options: str) -> Any:
+        from dbt.cli.main import dbtRunner
+
+        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        folders += ["--target-path", str(self._home.dbt_target)]
+        quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none", "--no-use-colors", "--no-print"]
+        return dbtRunner(manifest=self._manifest).invoke([command, *folders, *quiet, "--no-write-json", *options])
+
+    def _prepare(self) -> None:
+        parsed = self._invoke("parse")
+        if not parsed.success:
+            raise BuildFailed(f"The dbt project does not parse: {' '.join(str(parsed.exception).split())}")
+        self._manifest = parsed.result
+        compiled = self._invoke("compile", "--no-introspect", "--no-populate-cache", "--select", STAGING_VIEWS)
+        if not compiled.success:
+            raise BuildFailed(f"The staging views do not compile: {' '.join(str(compiled.exception).split())}")
+        self._staging_views = {
+            result.node.relation_name: result.node.compiled_code for result in compiled.result.results
+        }
+
+    def _create_staging_views(self) -> None:
+        """What a view says does not hang on the data: dbt compiles it beforehand, here it takes its place."""
+        with open_for_building(self._home.building, self._home.temporary) as connection:
+            connection.execute("create schema if not exists staging")
+            for name, query in self._staging_views.items():
+                try:
+                    connection.execute(f"create view {name} as {query}")
+                except duckdb.Error as error:
+                    raise _not_built(f"{name}: {_without_values(str(error))}") from error
+
+    def _run(self, *options: str) -> None:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
         try:
-            result = dbtRunner(manifest=self._manifest).invoke([*self._arguments("build"), *LEAN, *selection])
+            with _collector_at_rest():
+                result = self._invoke("build", *LEAN, *options)
         finally:
             DuckDBConnectionManager.close_all_connections()
         nodes = getattr(result.result, "results", None) or []
         failed = [node for node in nodes if str(node.status) not in ("success", "pass", "skipped", "warn", "no-op")]
         if not result.success:
             reasons = "; ".join(f"{node.node.name}: {_without_values(str(node.message))}" for node in failed)
-            raise BuildFailed(
-                f"The warehouse could not be built ({reasons or _without_values(str(result.exception))}). "
-                "The last publication stays. Tell the BI team: the model named above needs mending."
-            )
-        return BuildReport(models=len(nodes), seconds=perf_counter() - started)
+            raise _not_built(reasons or _without_values(str(result.exception)))
+
+
+def _not_built(reasons: str) -> BuildFailed:
+    return BuildFailed(
+        f"The warehouse could not be built ({reasons}). "
+        "The last publication stays. Tell the BI team: the model named above needs mending."
+    )
 
 
 def finish_build(home: Home) -> None:

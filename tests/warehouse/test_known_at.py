@@ -76,7 +76,7 @@ class Council:
         moment = PointInTime(known_at.date(), known_at)
         self.home.clear_leftovers()
         register_sources(self.configuration, self.home, moment)
-        self.project.run("--exclude", "tag:after_checks")
+        self.project.build()
         keep_given_ids(self.home, run_id)
         lists = next(gate for gate in read_gates() if gate.product == "lists")
         publish(self.home, "lists", lists.tables, moment, run_id)

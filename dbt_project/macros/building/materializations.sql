@@ -68,7 +68,7 @@
     where greatest({{ filled | join(', ') }}) > 0;
     {% endif %}
 
-    {% for constraint in model.constraints | selectattr('type', 'equalto', 'unique') %}
+    {% for constraint in model.constraints | selectattr('expression', 'equalto', 'unique') %}
     {%- set columns = constraint.columns | join(', ') -%}
     with doubled as (
         select {{ columns }}
