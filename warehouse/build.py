@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 
@@ -151,13 +151,22 @@ def _without_values(message: str) -> str:
     return re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", message.splitlines()[0] if message else "")
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """The project as dbt parsed it, and its staging views' compiled SQL by their relation; the same for every home."""
+
+    manifest: Any
+    staging_views: dict[str, str]
+
+
 class DbtProject:
-    """dbt in this process. Parsed once, in the background if wished, and reused for each invocation."""
+    """dbt on one home, in this process, where the project is parsed once: in the background if wished."""
+
+    _prepared: ClassVar[_Prepared | None] = None
+    _preparing: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._manifest: Any = None
-        self._staging_views: dict[str, str] = {}
         self._warming: threading.Thread | None = None
         os.environ["SEND_WAREHOUSE"] = str(home.building)
         os.environ["SEND_MEMORY_LIMIT"] = memory_limit()
@@ -173,57 +182,58 @@ class DbtProject:
 
         Raises ``BuildFailed`` naming the models that failed, without the values they failed on.
         """
-        self._be_prepared()
-        self._create_staging_views()
-        self._run("--exclude", "tag:after_checks", STAGING_VIEWS, *options)
+        prepared = self._get_prepared()
+        self._create_staging_views(prepared.staging_views)
+        self._run(prepared, "--exclude", "tag:after_checks", STAGING_VIEWS, *options)
 
     def build_after_checks(self) -> None:
         """Builds what is made of findings, once the checks have been run. Raises ``BuildFailed``."""
-        self._be_prepared()
-        self._run("--select", "tag:after_checks")
+        self._run(self._get_prepared(), "--select", "tag:after_checks")
 
-    def _be_prepared(self) -> None:
+    def _get_prepared(self) -> _Prepared:
         if self._warming is not None:
             self._warming.join()
-        if not self._staging_views:
-            self._prepare()
+        return self._prepare()
 
-    def _invoke(self, command: str, *options: str) -> Any:
+    def _invoke(self, manifest: Any, command: str, *options: str) -> Any:
         from dbt.cli.main import dbtRunner
 
         folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
         folders += ["--target-path", str(self._home.dbt_target)]
         quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none", "--no-use-colors", "--no-print"]
-        return dbtRunner(manifest=self._manifest).invoke([command, *folders, *quiet, "--no-write-json", *options])
+        return dbtRunner(manifest=manifest).invoke([command, *folders, *quiet, "--no-write-json", *options])
 
-    def _prepare(self) -> None:
-        parsed = self._invoke("parse")
-        if not parsed.success:
-            raise BuildFailed(f"The dbt project does not parse: {' '.join(str(parsed.exception).split())}")
-        self._manifest = parsed.result
-        compiled = self._invoke("compile", "--no-introspect", "--no-populate-cache", "--select", STAGING_VIEWS)
-        if not compiled.success:
-            raise BuildFailed(f"The staging views do not compile: {' '.join(str(compiled.exception).split())}")
-        self._staging_views = {
-            result.node.relation_name: result.node.compiled_code for result in compiled.result.results
-        }
+    def _prepare(self) -> _Prepared:
+        with DbtProject._preparing:
+            if DbtProject._prepared is None:
+                parsed = self._invoke(None, "parse")
+                if not parsed.success:
+                    raise BuildFailed(f"The dbt project does not parse: {' '.join(str(parsed.exception).split())}")
+                options = ("--no-introspect", "--no-populate-cache", "--select", STAGING_VIEWS)
+                compiled = self._invoke(parsed.result, "compile", *options)
+                if not compiled.success:
+                    reason = " ".join(str(compiled.exception).split())
+                    raise BuildFailed(f"The staging views do not compile: {reason}")
+                views = {result.node.relation_name: result.node.compiled_code for result in compiled.result.results}
+                DbtProject._prepared = _Prepared(parsed.result, views)
+            return DbtProject._prepared
 
-    def _create_staging_views(self) -> None:
+    def _create_staging_views(self, views: dict[str, str]) -> None:
         """What a view says does not hang on the data: dbt compiles it beforehand, here it takes its place."""
         with open_for_building(self._home.building, self._home.temporary) as connection:
             connection.execute("create schema if not exists staging")
-            for name, query in self._staging_views.items():
+            for name, query in views.items():
                 try:
                     connection.execute(f"create view {name} as {query}")
                 except duckdb.Error as error:
                     raise _not_built(f"{name}: {_without_values(str(error))}") from error
 
-    def _run(self, *options: str) -> None:
+    def _run(self, prepared: _Prepared, *options: str) -> None:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
         try:
             with _collector_at_rest():
-                result = self._invoke("build", *LEAN, *options)
+                result = self._invoke(prepared.manifest, "build", *LEAN, *options)
         finally:
             DuckDBConnectionManager.close_all_connections()
         nodes = getattr(result.result, "results", None) or []

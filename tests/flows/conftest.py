@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from flows.run import Run
 from flows.server import TemporaryServer
 from flows.settings import PREFECT_DEFAULTS, TELEMETRY_OFF
+from flows.summary import RunSummary
 from warehouse.home import Home
 
 WORDS = re.compile(r"[^\s\"'<>,;()|]+")
@@ -51,6 +53,18 @@ class SendHome:
         process = self.start(*arguments, **environment)
         output, errors = process.communicate(timeout=600)
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+    def run_here(self) -> RunSummary:
+        """A whole run in this process and without Prefect: the flow's stages in the flow's order."""
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in self.environment(**TELEMETRY_OFF).items():
+                environment.setenv(name, value)
+            with Run.begin(Home(self.folder), as_at=None, known_at=None) as run:
+                run.note_loads([run.load(extract) for extract in run.extracts])
+                run.build()
+                run.check()
+                run.publish()
+                return run.summary()
 
     def answer(self, *arguments: str) -> Any:
         """What a command that must go well answers as JSON."""

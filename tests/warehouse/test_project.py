@@ -63,7 +63,7 @@ def test_every_core_and_list_model_holds_its_rows_to_a_grain(dbt: Dbt) -> None:
     loose = [
         name
         for name, model in marts(dbt).items()
-        if not any(constraint.type.value == "unique" and constraint.columns for constraint in model.constraints)
+        if not any(constraint.expression == "unique" and constraint.columns for constraint in model.constraints)
     ]
     assert loose == []
 
