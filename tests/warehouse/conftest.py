@@ -35,6 +35,7 @@ LANDED_COLUMNS = (
 LISTS = sorted(path.stem for path in (PROJECT / "models" / "lists").glob("list_*.sql") if "correct" not in path.stem)
 """The lists made from extracts; the records to correct are made from findings."""
 SEN2_TABLES = sorted(path.stem for path in (PROJECT / "models" / "marts" / "sen2").glob("*.sql"))
+ANNEX_A_LISTS = ("annex_a_list_1", "annex_a_list_2")
 WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
 KNOWN_AT = datetime(2025, 6, 30, 20, 0)
 AS_AT = date(2025, 6, 30)

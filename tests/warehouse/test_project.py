@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.warehouse.conftest import LISTS, PROJECT, SEN2_TABLES, Build, Dbt, dbt_folders
+from tests.warehouse.conftest import ANNEX_A_LISTS, LISTS, PROJECT, SEN2_TABLES, Build, Dbt, dbt_folders
 from tests.warehouse.landed import (
     case,
     commissioned,
@@ -27,7 +27,7 @@ from tests.warehouse.landed import (
     visit,
 )
 
-MARTS = ("core", "lists", "sen2")
+MARTS = ("core", "lists", "sen2", "annex_a")
 
 
 def models(dbt: Dbt) -> dict[str, Any]:
@@ -72,6 +72,8 @@ def test_an_empty_landing_builds_empty_lists_and_a_return_of_nobody(build: Build
     warehouse = build({})
     for name in LISTS:
         assert warehouse.rows(f"from lists.{name}") == []
+    for name in ANNEX_A_LISTS:
+        assert warehouse.rows(f"from annex_a.{name}") == []
     rows = {name: len(warehouse.rows(f"from sen2.{name}")) for name in SEN2_TABLES}
     assert rows == {name: int(name == "sen2_header") for name in SEN2_TABLES}
 
@@ -97,7 +99,7 @@ def test_every_core_and_list_column_says_whether_it_is_personal(dbt: Dbt) -> Non
 
 
 def test_every_core_and_list_model_has_contract_owner_group_and_access(dbt: Dbt) -> None:
-    assert len(marts(dbt)) == 55
+    assert len(marts(dbt)) == 59
     for model in marts(dbt).values():
         assert model.contract.enforced, model.name
         assert model.config.meta["owner"], model.name
@@ -111,9 +113,9 @@ def test_every_model_states_its_grain_first_in_yaml_beside_it(dbt: Dbt) -> None:
         assert model.description.startswith("One row per"), model.name
 
 
-def test_every_list_is_an_exposure(dbt: Dbt) -> None:
+def test_every_list_that_leaves_the_warehouse_is_an_exposure(dbt: Dbt) -> None:
     exposed = {name for e in dbt.manifest.exposures.values() for name in e.depends_on.nodes}
-    lists = {model.unique_id for model in marts(dbt).values() if model.schema == "lists"}
+    lists = {model.unique_id for model in marts(dbt).values() if model.schema in ("lists", "annex_a")}
     assert exposed == lists
 
 

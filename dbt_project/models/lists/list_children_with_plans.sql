@@ -16,51 +16,10 @@ health as (
     group by child_id
 ),
 
--- what social care and health do for the child now, each service once
-services as (
-    select
-        child_id,
-        'child in need' as service
-    from {{ ref('fct_cin_episode') }}
-    where is_open
-    union all
-    select
-        child_id,
-        'child protection plan' as service
-    from {{ ref('fct_child_protection_plan') }}
-    where is_open
-    union all
-    select
-        child_id,
-        'looked after' as service
-    from {{ ref('fct_looked_after_episode') }}
-    where is_open
-    union all
-    select
-        child_id,
-        'short breaks' as service
-    from {{ ref('fct_short_break') }}
-    where is_open
-    union all
-    select
-        child_id,
-        'continuing care' as service
+continuing_care as (
+    select distinct child_id
     from {{ ref('fct_continuing_care') }}
-    where is_open
-),
-
-involved as (
-    select
-        child_id,
-        bool_or(service != 'continuing care') as is_known_to_social_care,
-        bool_or(service = 'child in need') as is_in_need,
-        bool_or(service = 'child protection plan') as is_protected,
-        bool_or(service = 'looked after') as is_looked_after,
-        bool_or(service = 'short breaks') as has_short_breaks,
-        bool_or(service = 'continuing care') as has_continuing_care
-    from services
-    where child_id is not null
-    group by child_id
+    where is_open and child_id is not null
 )
 
 select
@@ -93,10 +52,10 @@ select
     review_due.next_review_due_date,
     review_due.review_days_overdue,
     review_due.review_days_overdue > 0 as is_review_overdue,
-    health.child_id is not null or coalesce(involved.has_continuing_care, false) as is_known_to_health,
+    health.child_id is not null or continuing_care.child_id is not null as is_known_to_health,
     coalesce(health.open_referrals, 0)::integer as open_health_referrals,
-    coalesce(involved.has_continuing_care, false) as has_continuing_care,
-    coalesce(involved.is_known_to_social_care, false) as is_known_to_social_care,
+    continuing_care.child_id is not null as has_continuing_care,
+    involved.child_id is not null as is_known_to_social_care,
     case
         when involved.is_looked_after then 'looked after'
         when involved.is_protected then 'child protection plan'
@@ -114,5 +73,6 @@ inner join {{ ref('int_plan_review_due') }} as review_due on plans.plan_id = rev
 left join {{ ref('dim_child') }} as child on plans.child_id = child.child_id
 left join needs on plans.primary_need = needs.code
 left join health on plans.child_id = health.child_id
-left join involved on plans.child_id = involved.child_id
+left join continuing_care on plans.child_id = continuing_care.child_id
+left join {{ ref('int_social_care_involvement') }} as involved on plans.child_id = involved.child_id
 order by review_due.review_days_overdue desc, review_due.next_review_due_date asc, plans.plan_id asc
