@@ -1,7 +1,8 @@
 """Writes ``docs/rules.md``, the list of every rule an officer reads, from the contracts that hold the rules.
 
-The rules of the SEN2 return have a page of their own, ``docs/sen2_rules.md``.
-``python -m checks.documentation`` writes both anew; a test holds them to the contracts.
+The rules of the SEN2 return have a page of their own, ``docs/sen2_rules.md``, and so have those of the lists for
+inspectors, ``docs/annex_a_rules.md``. ``python -m checks.documentation`` writes all anew; a test holds them to the
+contracts.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from pathlib import Path
 
 import yaml
 
-from checks.rules import Rule, contract_paths, read_contracts, return_contract_paths
+from checks.rules import (
+    Rule,
+    contract_paths,
+    inspection_contract_paths,
+    read_contracts,
+    return_contract_paths,
+)
 from connectors.errors import ConfigurationError
 
 RULES_PAGE = Path(__file__).parents[1] / "docs" / "rules.md"
 SEN2_PAGE = Path(__file__).parents[1] / "docs" / "sen2_rules.md"
+ANNEX_A_PAGE = Path(__file__).parents[1] / "docs" / "annex_a_rules.md"
 NOT_CHECKABLE = Path(__file__).with_name("sen2_not_checkable.yml")
 LAYERS = {
     "landing": "What is delivered: the extracts as they came",
@@ -53,18 +61,37 @@ def rules_page() -> str:
         "",
         f"{len(rules)} rules, made from `checks/contracts/` by `python -m checks.documentation`: change them there.",
         "An `error` must be mended, a `query` must be mended or explained, a `warning` is only counted. What holds a",
-        "product stands in `checks/gates.yml`. Those of the SEN2 return are in `docs/sen2_rules.md`.",
+        "product stands in `checks/gates.yml`. Those of the SEN2 return are in `docs/sen2_rules.md`, those of the",
+        "lists for inspectors in `docs/annex_a_rules.md`.",
     ]
     for layer, title in LAYERS.items():
         lines += ["", f"## {title}"]
         of_layer = [rule for rule in rules if rule.layer == layer]
         for dataset, of_dataset in groupby(of_layer, key=lambda rule: rule.dataset):
-            lines += ["", f"### {dataset.partition('/')[2]}", ""]
-            lines += [
-                "| rule | severity | who mends it | why it matters | what to do | basis |",
-                "|---|---|---|---|---|---|",
-            ]
-            lines += [_row(rule) for rule in of_dataset]
+            lines += _table(f"### {dataset.partition('/')[2]}", of_dataset)
+    return "\n".join(lines) + "\n"
+
+
+def annex_a_page() -> str:
+    """Every rule on the lists for inspectors: what it says, who mends it, why it matters, what to do, its basis."""
+    contracts = read_contracts(inspection_contract_paths())
+    rules = [rule for contract in contracts for rule in contract.rules]
+    lines = [
+        "# The rules of Annex A",
+        "",
+        f"{len(rules)} rules on the two child lists that inspectors of area SEND ask for, made from",
+        "`checks/contracts/annex_a/` by `python -m checks.documentation`: change them there. An `error` holds the",
+        "lists (`checks/inspection_gates.yml`); a `query` must be mended or explained. `send annex-a` says what they",
+        "find.",
+        "",
+        "Numbers and conditions follow the Annex A validator of Data to Insight, as read in its public code; of what",
+        "it does not call a query or an error the severity is ours, that of the same rule of the SEN2 return where",
+        "there is one. Not built are 104 (caseworker) and 112 (date of death), which that validator leaves out too:",
+        "the lists have no such columns. Each rule is tried on a record that breaks it and on one that just does not, in",
+        "`tests/checks/test_annex_a_rules.py`.",
+    ]
+    for contract in contracts:
+        lines += _table(f"## {contract.table}", contract.rules)
     return "\n".join(lines) + "\n"
 
 
@@ -105,6 +132,17 @@ def sen2_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _table(heading: str, rules: Iterable[Rule]) -> list[str]:
+    return [
+        "",
+        heading,
+        "",
+        "| rule | severity | who mends it | why it matters | what to do | basis |",
+        "|---|---|---|---|---|---|",
+        *(_row(rule) for rule in rules),
+    ]
+
+
 def _row(rule: Rule) -> str:
     return _cells((f"**{rule.name}** `{rule.rule_id}`", rule.severity, rule.owner, rule.why, rule.remedy, rule.basis))
 
@@ -129,3 +167,4 @@ def _cells(cells: Iterable[str]) -> str:
 if __name__ == "__main__":
     RULES_PAGE.write_text(rules_page(), encoding="utf-8")
     SEN2_PAGE.write_text(sen2_page(), encoding="utf-8")
+    ANNEX_A_PAGE.write_text(annex_a_page(), encoding="utf-8")

@@ -19,6 +19,8 @@ BUILT_AFTER_CHECKS = ("lists/list_records_to_correct",)
 """Datasets made from what the other checks found, so checked after them."""
 RETURN_LAYER = "sen2"
 """The layer of the SEN2 return: checked for the return and not with the nightly lists."""
+INSPECTION_LAYER = "annex_a"
+"""The layer of the lists for inspectors: checked nightly for their own gate; what they find is no record to correct."""
 
 
 class ContractUnreadable(ConfigurationError):
@@ -52,7 +54,7 @@ class Rule:
 
     @property
     def layer(self) -> str:
-        """The folder of its contract: landing, core, lists or sen2."""
+        """The folder of its contract: landing, core, lists, sen2 or annex_a."""
         return self.dataset.partition("/")[0]
 
 
@@ -78,9 +80,11 @@ def dataset_of(path: Path) -> str:
 def contract_paths(folder: Path = CONTRACTS) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """The contract files by name: those on landing and warehouse, then those on what is built from the findings.
 
-    Those of the SEN2 return are not among them: ``return_contract_paths`` has them.
+    Those of the SEN2 return and of the lists for inspectors are not among them: ``return_contract_paths`` and
+    ``inspection_contract_paths`` have them.
     """
-    paths = sorted(path for path in folder.glob("*/*.yml") if path.parent.name != RETURN_LAYER)
+    apart = (RETURN_LAYER, INSPECTION_LAYER)
+    paths = sorted(path for path in folder.glob("*/*.yml") if path.parent.name not in apart)
     first = tuple(path for path in paths if dataset_of(path) not in BUILT_AFTER_CHECKS)
     return first, tuple(path for path in paths if dataset_of(path) in BUILT_AFTER_CHECKS)
 
@@ -88,6 +92,11 @@ def contract_paths(folder: Path = CONTRACTS) -> tuple[tuple[Path, ...], tuple[Pa
 def return_contract_paths(folder: Path = CONTRACTS) -> tuple[Path, ...]:
     """The contract files of the SEN2 return, by name."""
     return tuple(sorted(folder.glob(f"{RETURN_LAYER}/*.yml")))
+
+
+def inspection_contract_paths(folder: Path = CONTRACTS) -> tuple[Path, ...]:
+    """The contract files of the lists for inspectors, by name."""
+    return tuple(sorted(folder.glob(f"{INSPECTION_LAYER}/*.yml")))
 
 
 def read_contract(path: Path) -> Contract:

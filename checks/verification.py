@@ -59,7 +59,7 @@ class RuleResult:
 
     @property
     def layer(self) -> str:
-        """Landing, core, lists or sen2."""
+        """Landing, core, lists, sen2 or annex_a."""
         return self.rule.layer
 
     @property

@@ -199,6 +199,52 @@ def lists(
         print_rows(name, headings, rows)
 
 
+@app.command("annex-a")
+def annex_a(
+    workbook: Annotated[Path | None, typer.Option("--xlsx", help="Write both lists to this Excel workbook.")] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="With --xlsx: the lists of the last run, though a rule holds them.")
+    ] = False,
+    records: Annotated[bool, typer.Option(help="Show each record that a rule objects to.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Records to show.")] = 50,
+    json_output: Json = False,
+) -> None:
+    """Show or write the child lists of Annex A that inspectors ask for: children with plans, and on SEN support."""
+    from flows.annex_a import ListsHeld, checked_lists, counts_by_rule, lists_as_data, standing_lists, write_annex_a
+
+    home = Home.from_environment()
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    if workbook is not None:
+        try:
+            line, counts = write_annex_a(home, workbook, is_draft=draft)
+        except ListsHeld as held:
+            errors.print(f"send: {held}", markup=False)
+            raise typer.Exit(HELD) from None
+        rows = " and ".join(f"{count:,} rows of {sheet}" for sheet, count in counts.items())
+        what = "a draft of the last run" if draft else f"as at {line.as_at}"
+        output().print(f"{rows}, {what}, are in {workbook}. Personal data: keep it where such data may be.")
+    else:
+        line, checked = standing_lists(home), checked_lists(home)
+        if json_output:
+            print_json(lists_as_data(line, checked))
+        elif records:
+            headings = ["severity", "rule", "list", "child_id", "item", "source_file", "source_row", "remedy"]
+            found = [
+                (f.severity, f.rule_id, f.table, f.child_id, f.item, f.source_file, f.source_row, f.remedy)
+                for f in checked.findings[:limit]
+            ]
+            print_rows("Annex A", headings, found)
+        else:
+            print_rows("Annex A", ["severity", "rule", "list", "what it says", "found"], counts_by_rule(checked))
+    if line.status == "held":
+        stands = f"those of {line.as_at} stand" if line.as_at else "nothing is published yet"
+        errors.print(f"The lists are HELD ({stands}):", markup=False)
+        for reason in line.reasons:
+            errors.print(f"- {reason}", markup=False)
+        raise typer.Exit(HELD)
+    errors.print(f"The lists are {line.status}{f', as at {line.as_at}' if line.as_at else ''}.", markup=False)
+
+
 @app.command()
 def findings(
     rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import xlsxwriter
 
-from checks.gates import read_gates
+from checks.gates import INSPECTION_GATES, Gate, read_gates
 from connectors.errors import SendError
 from flows.summary import ProductLine
 from operations.store import OperationsStore
@@ -50,8 +50,8 @@ class Status:
 
     @property
     def is_any_product_held(self) -> bool:
-        """Whether the last run's gates held a product."""
-        return any(product.status == "held" for product in self.products)
+        """Whether the last run's gates held a nightly product."""
+        return any(product.is_holding_the_run for product in self.products)
 
     def as_data(self) -> dict[str, Any]:
         """The status as plain values, for ``--json``."""
@@ -78,22 +78,24 @@ class Status:
 
 def product_lines(home: Home, held: dict[str, tuple[str, ...]]) -> tuple[ProductLine, ...]:
     """Each product of the gates as it stands; ``held`` gives the reasons of those a gate holds."""
-    lines = []
-    for gate in read_gates():
-        standing = standing_publication(home, gate.product)
-        status = "held" if gate.product in held else "published" if standing else "not published"
-        lines.append(
-            ProductLine(
-                product=gate.product,
-                status=status,
-                as_at=standing.as_at if standing else None,
-                published_from=standing.known_at if standing else None,
-                rows=standing.rows if standing else {},
-                reasons=held.get(gate.product, ()),
-                folder=str(home.published / gate.product) if standing else None,
-            )
-        )
-    return tuple(lines)
+    return (
+        *(_product_line(home, gate, held, is_nightly=True) for gate in read_gates()),
+        *(_product_line(home, gate, held, is_nightly=False) for gate in read_gates(INSPECTION_GATES)),
+    )
+
+
+def _product_line(home: Home, gate: Gate, held: dict[str, tuple[str, ...]], *, is_nightly: bool) -> ProductLine:
+    standing = standing_publication(home, gate.product)
+    return ProductLine(
+        product=gate.product,
+        status="held" if gate.product in held else "published" if standing else "not published",
+        as_at=standing.as_at if standing else None,
+        published_from=standing.known_at if standing else None,
+        rows=standing.rows if standing else {},
+        reasons=held.get(gate.product, ()),
+        folder=str(home.published / gate.product) if standing else None,
+        is_nightly=is_nightly,
+    )
 
 
 def current_status(home: Home) -> Status:
@@ -191,35 +193,61 @@ def write_list_csv(home: Home, name: str, out: Path) -> int:
 
 
 def write_list_workbook(home: Home, name: str, out: Path) -> int:
-    """Writes a published list as an Excel workbook; gives the number of rows.
-
-    Every text is written as text: none becomes a formula, a link or a number. Raises ``ListTooLong`` past Excel's rows.
-    """
+    """Writes a published list as an Excel workbook; gives the number of rows. Raises as ``write_workbook``."""
     with _published(home) as connection:
         answer = connection.execute(f"from {_place_of(connection, name)}")
         headings = [column[0] for column in answer.description or []]
-        settings = {
-            "constant_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-            "default_date_format": "dd/mm/yyyy",
-        }
-        with xlsxwriter.Workbook(str(_private(out)), settings) as book:
-            sheet = book.add_worksheet(name[:EXCEL_SHEET_NAME])
-            sheet.freeze_panes(1, 0)
-            for position, heading in enumerate(headings):
-                sheet.set_column(position, position, max(12, len(heading) + 2))
-                sheet.write_string(0, position, heading, book.add_format({"bold": True}))
-            count = 0
-            while rows := answer.fetchmany(10_000):
-                for row in rows:
-                    count += 1
-                    if count >= EXCEL_ROWS:
-                        raise ListTooLong(f"{name} has more rows than Excel can hold. Write it as CSV: --csv FILE")
-                    for position, value in enumerate(row):
-                        _write_cell(sheet, count, position, value)
-            sheet.autofilter(0, 0, count, len(headings) - 1)
+        (count,) = write_workbook(out, [Sheet(name[:EXCEL_SHEET_NAME], headings, rows_in_batches(answer))])
+    return count
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet to write: its name, its headings, and its rows, taken as they come."""
+
+    name: str
+    headings: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+
+
+def rows_in_batches(answer: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    """The rows of an answer, some at a time."""
+    while rows := answer.fetchmany(10_000):
+        yield from rows
+
+
+def write_workbook(out: Path, sheets: Iterable[Sheet]) -> list[int]:
+    """Writes an Excel workbook that its owner alone may read; gives each sheet's number of rows.
+
+    Every text is written as text: none becomes a formula, a link or a number. Raises ``ListTooLong`` past Excel's rows
+    and ``CannotWrite``.
+    """
+    settings = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+        "default_date_format": "dd/mm/yyyy",
+    }
+    with xlsxwriter.Workbook(str(_private(out)), settings) as book:
+        return [_write_sheet(book, sheet) for sheet in sheets]
+
+
+def _write_sheet(book: Any, contents: Sheet) -> int:
+    sheet = book.add_worksheet(contents.name)
+    sheet.freeze_panes(1, 0)
+    bold = book.add_format({"bold": True})
+    for position, heading in enumerate(contents.headings):
+        sheet.set_column(position, position, max(12, len(heading) + 2))
+        sheet.write_string(0, position, heading, bold)
+    count = 0
+    for row in contents.rows:
+        count += 1
+        if count >= EXCEL_ROWS:
+            raise ListTooLong(f"{contents.name} has more rows than Excel can hold. Write it as CSV: --csv FILE")
+        for position, value in enumerate(row):
+            _write_cell(sheet, count, position, value)
+    sheet.autofilter(0, 0, count, len(contents.headings) - 1)
     return count
 
 

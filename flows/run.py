@@ -16,7 +16,8 @@ from time import perf_counter
 from typing import ParamSpec, TypeVar
 
 from checks.findings import capture_findings
-from checks.gates import GateDecision, decide_gates, read_gates
+from checks.gates import INSPECTION_GATES, GateDecision, decide_gates, read_gates
+from checks.rules import INSPECTION_LAYER, inspection_contract_paths
 from checks.verification import RuleResult, contract_paths, verify_contracts
 from connectors.configuration import Configuration, read_configuration
 from connectors.errors import SendError
@@ -83,6 +84,7 @@ class Run:
         self._loads: list[LoadLine] = []
         self._results: list[RuleResult] = []
         self._decisions: list[GateDecision] = []
+        self._gates = (*read_gates(), *read_gates(INSPECTION_GATES))
         self._counts = FindingCounts()
         self._seconds: dict[str, float] = {}
         self._loading_since = perf_counter()
@@ -209,13 +211,21 @@ class Run:
             self._dbt.build()
 
     def check(self) -> None:
-        """Runs the contracts, keeps the findings, builds the list made of them, and decides the gates."""
+        """Runs the contracts, keeps the findings, builds the list made of them, and decides the gates.
+
+        What the rules on the lists for inspectors find decides their gate and is no record to correct: send annex-a
+        tells it.
+        """
         with self._timed("check"):
             first, last = contract_paths()
             with open_for_building(self.home.building, self.home.temporary) as connection:
-                verified = verify_contracts(connection, first)
+                verified = verify_contracts(connection, (*first, *inspection_contract_paths()))
+                inspected = [result for result in verified if result.layer == INSPECTION_LAYER]
                 self._results = capture_findings(
-                    connection, verified, self.store.first_seen(), seen_at=self.moment.known_at
+                    connection,
+                    [result for result in verified if result.layer != INSPECTION_LAYER],
+                    self.store.first_seen(),
+                    seen_at=self.moment.known_at,
                 )
                 if self._is_keeping:
                     self._counts = self.store.sync_findings(self.run_id, connection, self._results)
@@ -223,13 +233,13 @@ class Run:
             with open_for_building(self.home.building, self.home.temporary) as connection:
                 self._results += verify_contracts(connection, last)
             self.store.record_results(self.run_id, self._results)
-            self._decisions = decide_gates(self._results, read_gates())
+            self._decisions = decide_gates([*self._results, *inspected], self._gates)
 
     def publish(self) -> None:
         """Publishes each product whose gate passed, keeps the child ids given, and makes the build the warehouse."""
         with self._timed("publish"):
             keep_given_ids(self.home, self.run_id)
-            for gate in read_gates():
+            for gate in self._gates:
                 decision = next(item for item in self._decisions if item.product == gate.product)
                 if decision.is_published:
                     publication = publish(self.home, gate.product, gate.tables, self.moment, self.run_id)

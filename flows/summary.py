@@ -34,7 +34,10 @@ class RuleLine:
 
 @dataclass(frozen=True)
 class ProductLine:
-    """One product: published now, held (with the reasons), or standing unchanged."""
+    """One product: published now, held (with the reasons), or standing unchanged.
+
+    A hold of one that is not ``is_nightly``, of a list for inspectors, makes no night's run a held one.
+    """
 
     product: str
     status: str
@@ -43,6 +46,12 @@ class ProductLine:
     rows: dict[str, int] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     folder: str | None = None
+    is_nightly: bool = True
+
+    @property
+    def is_holding_the_run(self) -> bool:
+        """Whether it is held, and the run with it."""
+        return self.is_nightly and self.status == "held"
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ class RunSummary:
     @property
     def is_any_product_held(self) -> bool:
         """Whether a gate held a product, in this run or in the one whose results stand."""
-        return any(line.status == "held" for line in self.products)
+        return any(line.is_holding_the_run for line in self.products)
 
     def as_data(self) -> dict[str, Any]:
         """The summary as plain values, for ``--json``."""

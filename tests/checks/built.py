@@ -60,12 +60,20 @@ LANDED: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "core.fct_audit": ("ehc_case__audit", {"audit_id": "AU1", "date": DAY}),
     "core.fct_awaiting_provision": ("ehc_case__awaiting_provision", {"case_id": "C1", "since": DAY}),
+    "core.fct_census_need": (
+        "school_census__need",
+        {"census_date": DAY, "laestab": "8832001", "upn": UPN, "rank": 1},
+    ),
     "core.fct_commissioned_places": (
         "commissioned_places__place",
         {"urn": "100001", "academic_year": "2025/26", "kind": "special_school"},
     ),
     "core.fct_complaint": ("ehc_case__complaint", {"id": "CO1", "received": DAY}),
     "core.fct_continuing_care": ("continuing_care__package", {"package_id": "CC1", "referral_date": DAY}),
+    "core.fct_disability": (
+        "cin_census__disability",
+        {"reference_date": DAY, "la_child_id": "S1", "disability": "AUT"},
+    ),
     "core.fct_early_notification": (
         "early_notifications__notification",
         {"notification_id": "EN1", "notified_date": DAY},
@@ -224,6 +232,16 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
     "core.fct_awaiting_provision": [
         {**CHILD, "case_id": "C1", "waiting_since_date": DAY, "record_id": f"C1|{DAY}"},
     ],
+    "core.fct_census_need": [
+        {
+            **CHILD,
+            "census_date": DAY,
+            "laestab": "8832001",
+            "upn": UPN,
+            "need_rank": 1,
+            "record_id": f"{DAY}|8832001|{UPN}|1",
+        }
+    ],
     "core.fct_commissioned_places": [
         {
             "urn": "100001",
@@ -234,6 +252,9 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
     ],
     "core.fct_complaint": [{**CHILD, "complaint_id": "CO1", "record_id": "CO1"}],
     "core.fct_continuing_care": [{**CHILD, "package_id": "CC1", "record_id": "CC1"}],
+    "core.fct_disability": [
+        {**CHILD, "social_care_id": "S1", "disability": "AUT", "record_id": f"{DAY}|S1|AUT"},
+    ],
     "core.fct_early_notification": [{**CHILD, "notification_id": "EN1", "record_id": "EN1"}],
     "core.fct_ehe_cme": [
         {**CHILD, "register_id": "RG1", "register_status": "EHE", "is_open": False, "record_id": "RG1"}

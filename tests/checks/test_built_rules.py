@@ -60,6 +60,7 @@ GRAIN = {
     "core.fct_request": "R1",
     "core.fct_review": "RV1",
     **{table: str(built.CLEAN[table][0]["record_id"]) for table in built.LANDED},
+    "core.fct_disability": "S1|AUT",
     "core.fct_exclusion": f"8832001|{UPN}|{built.DAY}|SUSP",
     "core.fct_looked_after_episode": f"S1|{built.DAY}",
     ADVICE_LIST: "AD1",
@@ -86,7 +87,7 @@ FIRST_RECORD = {
     if table not in ("core.dim_child", "core.fct_cin_episode", "core.fct_child_protection_plan")
     and table.startswith("core.")
 } | {"core.fct_cin_episode": "S1|2025-02-03", "core.fct_child_protection_plan": "S1|2025-03-03"}
-for _table in ("core.fct_exclusion", "core.fct_looked_after_episode"):
+for _table in ("core.fct_disability", "core.fct_exclusion", "core.fct_looked_after_episode"):
     FIRST_RECORD[_table] = GRAIN[_table]
 """The first record of each table that must hold every record delivered."""
 
@@ -95,6 +96,7 @@ BEGINS = [
     ("core.dim_caseworker", "started", "W1"),
     ("core.fct_audit", "date", "AU1"),
     ("core.fct_awaiting_provision", "since", "C1|{}"),
+    ("core.fct_census_need", "census_date", f"{{}}|8832001|{UPN}|1"),
     ("core.fct_complaint", "received", "CO1"),
     ("core.fct_continuing_care", "referral_date", "CC1"),
     ("core.fct_early_notification", "notified_date", "EN1"),
@@ -334,6 +336,26 @@ BREAKING: list[tuple[str, str, tuple[Step, ...], Found]] = [
             remove("core.fct_continuing_care"),
         ),
         {"CC1"},
+    ),
+    *(
+        ("core.fct_disability.record_lost", what, (step, remove("core.fct_disability")), {record})
+        for what, step, record in (
+            (
+                "recorded on the day itself",
+                landed.change("cin_census__disability", reference_date=AS_AT),
+                "S1|AUT",
+            ),
+            (
+                "in the standard safeguarding dataset alone",
+                lambda connection: (
+                    landed.remove("cin_census__disability")(connection),
+                    landed.add(
+                        "ssd__ssd_disability", disa_table_id="D1", disa_person_id="S2", disa_disability_code=" ld"
+                    )(connection),
+                ),
+                "S2|LD",
+            ),
+        )
     ),
     (
         "core.fct_high_needs_spend.record_lost",
@@ -768,6 +790,16 @@ PASSING: list[tuple[str, str, tuple[Step, ...]]] = [
             landed.change("continuing_care__package", referral_date=None, decision_date=TOMORROW),
             remove("core.fct_continuing_care"),
         ),
+    ),
+    (
+        "core.fct_disability.record_lost",
+        "recorded in days to come",
+        (landed.change("cin_census__disability", reference_date=TOMORROW), remove("core.fct_disability")),
+    ),
+    (
+        "core.fct_disability.record_lost",
+        "an entry that says nothing",
+        (landed.add("ssd__ssd_disability", disa_table_id="D1", disa_person_id="S2", disa_disability_code=" "),),
     ),
     (
         "core.fct_inspection.record_lost",

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from checks.documentation import RULES_PAGE, SEN2_PAGE, read_not_checkable, rules_page, sen2_page
-from checks.rules import contract_paths, read_contracts, return_contract_paths
+from checks.documentation import (
+    ANNEX_A_PAGE,
+    RULES_PAGE,
+    SEN2_PAGE,
+    annex_a_page,
+    read_not_checkable,
+    rules_page,
+    sen2_page,
+)
+from checks.rules import contract_paths, inspection_contract_paths, read_contracts, return_contract_paths
 from connectors.errors import ConfigurationError
 
 
@@ -35,6 +43,12 @@ def test_the_page_of_the_return_names_every_rule_with_its_years() -> None:
         assert f"`{rule.rule_id}`" in row
         years = f"{rule.first_year or 'any'} | {rule.last_year or 'any'}"
         assert row.endswith(f"| {years} | {rule.dfe_rule_no or 'not known'} |")
+
+
+def test_the_page_of_annex_a_names_every_rule_of_its_contracts() -> None:
+    assert ANNEX_A_PAGE.read_text(encoding="utf-8") == annex_a_page(), "run: python -m checks.documentation"
+    rules = [rule for contract in read_contracts(inspection_contract_paths()) for rule in contract.rules]
+    assert all(f"`{rule.rule_id}` | {rule.severity} |" in annex_a_page() for rule in rules)
 
 
 def test_what_cannot_be_checked_says_why() -> None:

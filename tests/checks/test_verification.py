@@ -16,10 +16,12 @@ import pytest
 
 from checks.rules import (
     CONTRACTS,
+    INSPECTION_LAYER,
     RETURN_LAYER,
     ContractUnreadable,
     contract_paths,
     dataset_of,
+    inspection_contract_paths,
     read_contract,
     return_contract_paths,
 )
@@ -293,10 +295,11 @@ def test_rules_know_the_owner_of_every_extract(connection: Connection) -> None:
 def test_the_list_made_of_findings_is_checked_after_the_others() -> None:
     first, last = contract_paths()
     assert [dataset_of(path) for path in last] == ["lists/list_records_to_correct"]
-    apart = return_contract_paths()
+    apart = (*return_contract_paths(), *inspection_contract_paths())
     assert {*first, *last, *apart} == set(CONTRACTS.glob("*/*.yml"))
     assert len(first) + len(last) + len(apart) == len({*first, *last, *apart})
 
 
-def test_the_return_is_checked_apart() -> None:
+def test_the_return_and_the_lists_for_inspectors_are_checked_apart() -> None:
+    assert {dataset_of(path).partition("/")[0] for path in inspection_contract_paths()} == {INSPECTION_LAYER}
     assert {dataset_of(path).partition("/")[0] for path in return_contract_paths()} == {RETURN_LAYER}
