@@ -87,8 +87,8 @@ def annex_a_page() -> str:
         "Numbers and conditions follow the Annex A validator of Data to Insight, as read in its public code; of what",
         "it does not call a query or an error the severity is ours, that of the same rule of the SEN2 return where",
         "there is one. Not built are 104 (caseworker) and 112 (date of death), which that validator leaves out too:",
-        "the lists have no such columns. Each rule is tried on a record that breaks it and on one that just does not, in",
-        "`tests/checks/test_annex_a_rules.py`.",
+        "the lists have no such columns. Each rule is tried on a record that breaks it and on one that just does not,",
+        "in `tests/checks/test_annex_a_rules.py`.",
     ]
     for contract in contracts:
         lines += _table(f"## {contract.table}", contract.rules)

@@ -67,6 +67,7 @@ LISTS = (
 """List 1, children with EHC plans, and List 2, children on SEN support."""
 
 BESIDE = (
+    "core.dim_child",
     "core.fct_plan",
     "core.fct_census_enrolment",
     "landing.run",

@@ -21,6 +21,8 @@ YEAR_12, YEAR_13, NURSERY = 0.035, 0.028, 0.02
 EVERY_OTHER_YEAR = (1 - YEAR_12 - YEAR_13 - NURSERY) / 12
 STAYING = 0.94
 MOST_YEARS = 14
+ONE_DUAL_IN, ONE_PERMANENT_IN = 40, 12
+"""Of pupils on SEN support in secondary school, who is registered at two; of exclusions, which is permanent."""
 
 # Messages of more are written in several files, as no reader takes one without end.
 PUPILS_IN_A_FILE = 400_000
@@ -90,7 +92,11 @@ class Pupils:
 
 @dataclass
 class Roll:
-    """Everyone on roll at one census, in the order of the message; ``school`` is a position among establishments."""
+    """Everyone on roll at one census, in the order of the message; ``school`` is a position among establishments.
+
+    ``status`` is C for a single registration; who is registered at two is there twice, M at the main school and S at
+    the other.
+    """
 
     census: Occasion
     person: IntArray
@@ -101,6 +107,7 @@ class Roll:
     provision_start: IntArray
     sen_unit: BoolArray
     resourced: BoolArray
+    status: CodeArray
 
     def parts(self) -> list[tuple[str, int, int]]:
         """The files the message is written in, school by school: the name, the first and the last position but one."""
@@ -256,22 +263,33 @@ def make_roll(
     since, until = pupils.support_start[those], pupils.support_end[those]
     is_supported = (since > 0) & (since <= day) & ((until == NO_DAY) | (until > day))
 
+    # some on SEN support are taught in alternative provision besides, and are registered at both
+    other_schools = np.array(schools.of("ap", local=True), dtype=np.int64)
+    is_dual = is_supported & (nc >= 7) & (those % ONE_DUAL_IN == 0) & (len(other_schools) > 0)
+    is_dual &= ~np.isin(school, other_schools)
+    dual = np.flatnonzero(is_dual)
+    others = other_schools[those[dual] % max(1, len(other_schools))] if len(dual) else dual
+
     standing = census_schools(schools, census.day)
-    no = np.zeros(len(those), dtype=bool)
-    whole_school = standing[np.concatenate([stays.school[at], school])]
-    whole_entry = np.concatenate([stays.entry[at], entry])
-    person = np.concatenate([child, those + first_pupil])
+    no = np.zeros(len(those) + len(dual), dtype=bool)
+    whole_school = standing[np.concatenate([stays.school[at], school, others])]
+    whole_entry = np.concatenate([stays.entry[at], entry, entry[dual]])
+    person = np.concatenate([child, those + first_pupil, those[dual] + first_pupil])
+    provision = np.where(is_supported, "K", "N")
+    provision_start = np.where(is_supported, since, NO_DAY)
+    status = np.concatenate([np.full(len(child), "C"), np.where(is_dual, "M", "C"), np.full(len(dual), "S")])
     order = np.lexsort((person, whole_school))
     return Roll(
         census=census,
         person=person[order],
         school=whole_school[order],
-        nc=np.concatenate([case_nc, nc])[order],
+        nc=np.concatenate([case_nc, nc, nc[dual]])[order],
         entry=whole_entry[order],
-        provision=np.concatenate([case_provision, np.where(is_supported, "K", "N")])[order],
-        provision_start=np.concatenate([case_since, np.where(is_supported, since, NO_DAY)])[order],
+        provision=np.concatenate([case_provision, provision, provision[dual]])[order],
+        provision_start=np.concatenate([case_since, provision_start, provision_start[dual]])[order],
         sen_unit=np.concatenate([stays.sen_unit[at], no])[order],
         resourced=np.concatenate([stays.resourced[at], no])[order],
+        status=status[order],
     )
 
 
@@ -379,6 +397,7 @@ def write_census(
             started,
             unit,
             resourced,
+            status,
             suspended,
             part,
             total,
@@ -394,6 +413,7 @@ def write_census(
                 since,
                 roll.sen_unit.tolist(),
                 roll.resourced.tolist(),
+                roll.status.tolist(),
                 excluded,
                 part_time.tolist(),
                 possible.tolist(),
@@ -421,7 +441,7 @@ def write_census(
                     sen += f"<SENneed><SENtypeRank>2</SENtypeRank><SENtype>{second[person]}</SENtype></SENneed>"
                 sen += "</SENneeds>"
             record = (
-                f"<Pupil>{fixed[person]}{sen}<NCyearActual>{code}</NCyearActual><EnrolStatus>C</EnrolStatus>"
+                f"<Pupil>{fixed[person]}{sen}<NCyearActual>{code}</NCyearActual><EnrolStatus>{status}</EnrolStatus>"
                 f"<EntryDate>{entered}</EntryDate><PartTime>{int(part)}</PartTime><Boarder>N</Boarder>"
                 f"<Postcode>{postcodes[person]}</Postcode><Attendance><SessionsPossible>{total}</SessionsPossible>"
                 f"<SessionsAuthorised>{away}</SessionsAuthorised>"
@@ -429,8 +449,9 @@ def write_census(
             )
             if suspended:
                 reason = EXCLUSION_REASONS[ordinal % len(EXCLUSION_REASONS)]
+                category = "SUSP" if person % ONE_PERMANENT_IN else "PERM"
                 record += (
-                    f"<Exclusions><Exclusion><Category>SUSP</Category><Reason>{reason}</Reason>"
+                    f"<Exclusions><Exclusion><Category>{category}</Category><Reason>{reason}</Reason>"
                     f"<StartDate>{suspended}</StartDate><Sessions>{2 + ordinal % 7}</Sessions></Exclusion></Exclusions>"
                 )
             if person in corrected:

@@ -96,6 +96,8 @@ class Extracts:
         }
         self.in_need = {child.person for child in self.children_in_need}
         self.referred = Counter(record.person for record in self.referrals.records)
+        # of who is on two rolls a fault would stand in two records
+        self.used.update(latest.person[latest.status != "C"].tolist())
         self.twins = set(np.flatnonzero(self.people.has_twin).tolist())
         asked = Counter(record.person for record in self.tables["request"].records)
         self.asked_once = {person for person, times in asked.items() if times == 1}

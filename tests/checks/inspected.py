@@ -14,7 +14,8 @@ from checks.verification import prepare
 
 MODELS = Path(__file__).parents[2] / "dbt_project" / "models"
 LISTS = ("annex_a_list_1", "annex_a_list_2")
-TABLES = (*(f"marts/annex_a/{table}" for table in LISTS), "core/fct_plan", "core/fct_census_enrolment")
+CORE = ("dim_child", "fct_plan", "fct_census_enrolment")
+TABLES = (*(f"marts/annex_a/{table}" for table in LISTS), *(f"core/{table}" for table in CORE))
 AS_AT = date(2026, 6, 30)
 UPN, OTHER_UPN = "G883200512001", "W883200512002"
 DELIVERED = {"ehc_case": ("child", "plan", "placement", "need", "review"), "school_census": ("pupil", "need")}
@@ -51,6 +52,7 @@ CLEAN: dict[str, dict[str, Any]] = {
         "elective_home_education": "No",
     },
     "annex_a.annex_a_list_2": {**CHILD, "unique_id": "CH2", "child_id": "CH2", "upn": OTHER_UPN, "record_id": "E2"},
+    "core.dim_child": {"child_id": "CH1", "source_file": "person.csv", "source_row": 3},
     "core.fct_plan": {
         "plan_id": "P1",
         "child_id": "CH1",
