@@ -109,7 +109,7 @@ def compare_build(home: Home, rounds: int) -> tuple[float, float]:
         started = time.perf_counter()
         register_sources(configuration, home, moment)
         with open_for_building(home.building, home.temporary) as connection:
-            for schema in ("reference", "staging", "identity", "intermediate", "core", "lists", "sen2"):
+            for schema in ("reference", "staging", "identity", "intermediate", "core", "lists", "sen2", "annex_a"):
                 connection.execute(f"create schema if not exists {schema}")
             connection.register("seed_rows", seeds)
             connection.execute("create or replace table reference.code_sets as from seed_rows")

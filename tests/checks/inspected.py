@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ LISTS = ("annex_a_list_1", "annex_a_list_2")
 CORE = ("dim_child", "fct_plan", "fct_census_enrolment")
 TABLES = (*(f"marts/annex_a/{table}" for table in LISTS), *(f"core/{table}" for table in CORE))
 AS_AT = date(2026, 6, 30)
+KNOWN_AT = datetime(2026, 6, 30, 18, 0)
 UPN, OTHER_UPN = "G883200512001", "W883200512002"
 DELIVERED = {"ehc_case": ("child", "plan", "placement", "need", "review"), "school_census": ("pupil", "need")}
 
@@ -81,10 +82,14 @@ def columns_of(model: str) -> dict[str, str]:
 
 def make_lists(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes both lists as the warehouse has them, and what their rules read besides."""
-    for schema in ("landing", "core", "annex_a"):
+    for schema in ("landing", "core", "annex_a", "identity"):
         connection.execute(f"create schema {schema}")
-    connection.execute("create table landing.run (as_at date)")
-    connection.execute("insert into landing.run values (?)", [AS_AT])
+    connection.execute("create table landing.run (as_at date, known_at timestamp)")
+    connection.execute("insert into landing.run values (?, ?)", [AS_AT, KNOWN_AT])
+    connection.execute(
+        "create table identity.identity__record_child "
+        "(extract varchar, table_name varchar, record_id varchar, child_id varchar)"
+    )
     connection.execute('create table landing.quarantine (extract varchar, "table" varchar, record_id varchar)')
     connection.execute('create table landing.load_file (extract varchar, "table" varchar, status varchar)')
     for extract, tables in DELIVERED.items():

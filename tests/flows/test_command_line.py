@@ -120,6 +120,25 @@ def test_an_exported_list_is_its_owners_alone(option: str, run_home: RunHome, tm
     assert "cannot be written" in missing.stderr
 
 
+def test_lists_for_inspectors_that_are_held_hold_no_run_and_say_which_records_hold_them(
+    run_home: RunHome, tmp_path: Path
+) -> None:
+    home, done = run_home
+    assert done.returncode == 0
+    assert "**annex_a** is HELD (nothing is published yet):" in done.stdout
+    state = home.answer("status")
+    assert {product["product"]: product["status"] for product in state["products"]}["annex_a"] == "held"
+    assert not state["is_any_product_held"]
+    held = home.send("annex-a", "--xlsx", str(tmp_path / "annex-a.xlsx"))
+    assert held.returncode == 1
+    assert "HELD and none were published before" in held.stderr
+    assert not (tmp_path / "annex-a.xlsx").exists()
+    found = home.answer("annex-a")
+    errors = [finding for finding in found["findings"] if finding["severity"] == "error"]
+    assert errors and all(finding["child_id"] and finding["source_file"] for finding in errors)
+    assert all(any(finding["rule_id"] in reason for reason in found["reasons"]) for finding in errors)
+
+
 def test_wrong_usage_ends_with_64(tmp_path: Path) -> None:
     home = SendHome(tmp_path)
     assert home.send("run", "--no-such-option").returncode == 64

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 from lxml import etree
+from python_calamine import CalamineWorkbook
 
 from returns.specification import read_specification
 from returns.xml import read_xml, write_xml
@@ -33,6 +34,24 @@ def test_a_return_with_queries_nobody_explained_is_held(season: tuple[SendHome, 
     assert held.returncode == 1
     assert "queries are not explained" in held.stderr
     assert len(built["held_by"]) == len(built["rules"])
+
+
+def test_a_borough_without_faults_has_its_lists_for_inspectors_published(
+    season: tuple[SendHome, Any], tmp_path: Path
+) -> None:
+    home, _built = season
+    out = tmp_path / "annex-a.xlsx"
+    done = home.send("annex-a", "--xlsx", str(out))
+    assert done.returncode == 0, done.stderr
+    book = CalamineWorkbook.from_path(str(out))
+    with duckdb.connect(str(home.folder / "published" / "annex_a" / "annex_a.duckdb"), read_only=True) as connection:
+        for sheet, table in (("List_1", "annex_a_list_1"), ("List_2", "annex_a_list_2")):
+            rows = connection.execute(f"select unique_id, date_of_birth from {table} order by unique_id").fetchall()
+            assert rows
+            assert [(row[0], row[3]) for row in book.get_sheet_by_name(sheet).to_python()[1:]] == rows
+    found = home.answer("annex-a")
+    assert found["status"] == "published"
+    assert {rule["severity"] for rule in found["rules"]} <= {"query"}
 
 
 @pytest.fixture(scope="module")
