@@ -214,6 +214,8 @@ def annex_a(
 
     home = Home.from_environment()
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    if draft and workbook is None:
+        raise typer.BadParameter("Say where the draft goes: --xlsx FILE.", param_hint="--draft")
     if workbook is not None:
         try:
             line, counts = write_annex_a(home, workbook, is_draft=draft)

@@ -144,6 +144,13 @@ def test_a_draft_is_of_the_last_run_whatever_its_rules_say(council: Council, tmp
     assert ["Status", "DRAFT: not published"] in written["About"]
 
 
+def test_a_draft_must_go_somewhere(council: Council) -> None:
+    council.night()
+    done = council.send("--draft")
+    assert done.exit_code == 2
+    assert "--xlsx FILE" in done.output
+
+
 def test_what_the_rules_find_is_told_by_rule_and_by_record_without_values(council: Council) -> None:
     council.night(*WRONG, change(LIST_1, disability=None))
     counts = council.send()
