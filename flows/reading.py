@@ -245,8 +245,8 @@ def _write_sheet(book: Any, contents: Sheet) -> int:
         count += 1
         if count >= EXCEL_ROWS:
             raise ListTooLong(
-                f"{contents.name} has more rows than Excel can hold. Take it as CSV (send lists NAME --csv FILE), or as "
-                "Parquet from the product's folder."
+                f"{contents.name} has more rows than Excel can hold. Take it as CSV (send lists NAME --csv FILE), or "
+                "as Parquet from the product's folder."
             )
         for position, value in enumerate(row):
             _write_cell(sheet, count, position, value)
