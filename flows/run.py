@@ -155,6 +155,7 @@ class Run:
             rows_read=report.rows_read,
             rows_loaded=report.rows_loaded,
             rows_quarantined=report.rows_quarantined,
+            rows_furniture=report.rows_furniture,
             refused=tuple(report.refused),
         )
 

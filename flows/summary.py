@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LoadLine:
-    """One extract's load: rows read = loaded + quarantined, over the files that were new."""
+    """One extract's load: rows read = loaded + quarantined, over the files that were new.
+
+    ``rows_furniture`` are those of the quarantined rows that are no records: total rows and repeated headers.
+    """
 
     extract: str
     status: str
@@ -16,6 +19,7 @@ class LoadLine:
     rows_read: int = 0
     rows_loaded: int = 0
     rows_quarantined: int = 0
+    rows_furniture: int = 0
     refused: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
 
@@ -90,7 +94,8 @@ class RunSummary:
         lines.append("|---|---|---:|---:|---:|---:|")
         for load in self.loads:
             figures = f"{load.files} | {load.rows_read:,} | {load.rows_loaded:,} | {load.rows_quarantined:,}"
-            lines.append(f"| {load.extract} | {load.status} | {figures} |")
+            furniture = f" ({load.rows_furniture:,} total or header)" if load.rows_furniture else ""
+            lines.append(f"| {load.extract} | {load.status} | {figures}{furniture} |")
         for load in self.loads:
             lines += [f"\n- **{file}** was refused: {reason}" for file, reason in load.refused]
             if load.problem:

@@ -866,9 +866,6 @@ def plant_further_faults(extracts: Extracts, sheets: Iterable[Sheet]) -> None:
     for sheet in {(sheet.extract, sheet.table): sheet for sheet in sheets}.values():
         for plant in (_unreadable_day, _unknown_code, _row_without, _key_twice):
             plant(extracts, sheet)
-        if sheet.has_total:
-            row = sheet.first_row + len(sheet) + len(sheet.repeats)
-            _tell_of_row(extracts, "total_row", "row_quarantined", sheet, row, "", "")
 
 
 def _tell_of_row(x: Extracts, fault: str, rule_id: str, sheet: Sheet, row: int, record_id: str, item: str) -> None:
