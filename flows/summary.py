@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,6 +23,25 @@ class LoadLine:
     rows_furniture: int = 0
     refused: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
+
+
+@dataclass(frozen=True)
+class FailedLoad:
+    """A load that failed or refused a file, and since when (UTC) what stands of the extract is there; None: nothing is.
+
+    ``status`` is failed where nothing could be read of the source, refused where a file was.
+    """
+
+    extract: str
+    status: str
+    problem: str
+    stands_since: str | None
+
+    def as_markdown(self) -> str:
+        """The failure as one line for a person."""
+        stands = f"what landed {self.stands_since} UTC stands" if self.stands_since else "nothing of it has ever landed"
+        what = "could not be loaded" if self.status == "failed" else "was not loaded whole"
+        return f"- **{self.extract}** {what}; {stands}: {self.problem}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +78,7 @@ class RunSummary:
     known_at: str
     is_anything_new: bool
     loads: tuple[LoadLine, ...]
+    loads_failed: tuple[FailedLoad, ...]
     rules: tuple[RuleLine, ...]
     rules_not_run: tuple[str, ...]
     findings_new: int
@@ -83,6 +104,7 @@ class RunSummary:
                 "",
                 f"Lists as at **{self.as_at}**, from what was known at {self.known_at} UTC.",
                 "" if self.is_anything_new else "\nNothing new was delivered: what was published stands.\n",
+                *failures_as_markdown(self.loads_failed),
                 *self._loads_as_markdown(),
                 *self._rules_as_markdown(),
                 *self._products_as_markdown(),
@@ -129,3 +151,11 @@ class RunSummary:
                 lines.append(f"- **{product.product}** is {product.status}, as at {product.as_at}: {product.folder}")
                 lines += [f"  - {table}: {count:,} rows" for table, count in sorted(product.rows.items())]
         return lines
+
+
+def failures_as_markdown(failed: Sequence[FailedLoad]) -> list[str]:
+    """The loads that failed, said first and aloud: what is published is older there than it looks."""
+    if not failed:
+        return []
+    extracts = "extract was" if len(failed) == 1 else "extracts were"
+    return [f"**{len(failed)} {extracts} NOT LOADED as delivered:**", "", *(load.as_markdown() for load in failed), ""]
