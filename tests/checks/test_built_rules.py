@@ -306,6 +306,26 @@ BREAKING: list[tuple[str, str, tuple[Step, ...], Found]] = [
         {"S1|2025-02-04"},
     ),
     (
+        "core.fct_cin_episode.record_lost",
+        "an episode that only the safeguarding dataset holds",
+        (
+            landed.add(
+                "ssd__ssd_cin_episodes", cine_referral_id="E1", cine_person_id="S2", cine_referral_date=built.DAY
+            ),
+        ),
+        {f"S2|{built.DAY}"},
+    ),
+    (
+        "core.fct_child_protection_plan.record_lost",
+        "a plan that only the safeguarding dataset holds",
+        (
+            landed.add(
+                "ssd__ssd_cp_plans", cppl_cp_plan_id="L1", cppl_person_id="S2", cppl_cp_plan_start_date=built.DAY
+            ),
+        ),
+        {f"S2|{built.DAY}"},
+    ),
+    (
         "core.fct_child_protection_plan.record_lost",
         "a second plan of the child",
         (landed.like("cin_census__child_protection_plan", start_date=date(2025, 3, 4)),),

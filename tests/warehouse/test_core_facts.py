@@ -23,6 +23,7 @@ from tests.warehouse.landed import (
 AS_AT = date(2025, 6, 30)
 BEFORE, AFTER = date(2025, 6, 2), date(2025, 7, 1)
 BORN = date(2014, 3, 9)
+CENSUS = date(2025, 3, 31)
 
 STORY: dict[str, list[dict[str, Any]]] = with_plans("K1", upn="A1", nhs_number="9990000018", social_care_id="S1") | {
     "gias__establishment": [establishment("100")],
@@ -89,6 +90,50 @@ STORY: dict[str, list[dict[str, Any]]] = with_plans("K1", upn="A1", nhs_number="
         for name, day in (("begun", BEFORE), ("to come", AFTER))
     ],
     "cin_census__child": [child_in_need("S1")],
+    "cin_census__cin_episode": [
+        {"reference_date": CENSUS, "la_child_id": "S1", "referral_date": day, "primary_need": "N1", **more}
+        for day, more in (
+            (date(2023, 5, 2), {"closure_date": date(2023, 9, 4)}),
+            (date(2024, 2, 5), {"closure_reason": "RC1"}),
+            (date(2025, 1, 13), {}),
+        )
+    ],
+    "ssd__ssd_cin_episodes": [
+        {"cine_referral_id": name, "cine_person_id": "S1", "cine_referral_date": day, **more}
+        for name, day, more in (
+            ("both, closed since", date(2024, 2, 5), {"cine_close_date": BEFORE, "cine_cin_primary_need_code": "N4"}),
+            ("both", date(2025, 1, 13), {"cine_close_date": AFTER}),
+            ("new", BEFORE, {"cine_cin_primary_need_code": "N2"}),
+            ("to come", AFTER, {}),
+        )
+    ]
+    + [{"cine_referral_id": "of nobody", "cine_person_id": "S9", "cine_referral_date": BEFORE}],
+    "cin_census__child_protection_plan": [
+        {
+            "reference_date": CENSUS,
+            "la_child_id": "S1",
+            "referral_date": date(2025, 1, 13),
+            "start_date": date(2025, 2, 3),
+            "initial_category": "NEG",
+            "latest_category": "NEG",
+            "previous_plans": 1,
+        }
+    ],
+    "ssd__ssd_cp_plans": [
+        {
+            "cppl_cp_plan_id": name,
+            "cppl_person_id": "S1",
+            "cppl_referral_id": referral,
+            "cppl_cp_plan_start_date": day,
+            "cppl_cp_plan_end_date": end,
+            "cppl_cp_plan_latest_category": "EMO",
+        }
+        for name, referral, day, end in (
+            ("both", "both", date(2025, 2, 3), BEFORE),
+            ("new", "new", BEFORE, None),
+            ("to come", None, AFTER, None),
+        )
+    ],
     "ssda903__header": [{"child": "S1", "birth_date": BORN}],
     "ssda903__episode": [
         {"child": "S1", "start_date": date(2024, 3, 4), "start_reason": "S", "legal_status": "C1"},
@@ -226,6 +271,33 @@ def test_an_episode_that_the_return_and_the_dataset_hold_is_one_and_each_adds_wh
         (date(2024, 3, 4), date(2024, 9, 2), "C1", False, "ssda903"),
         (date(2024, 9, 2), None, "C2", True, "ssda903"),
         (BEFORE, None, None, True, "ssd"),
+    ]
+
+
+def test_a_child_in_need_of_the_census_and_of_the_dataset_is_one_episode_and_the_dataset_knows_first_that_it_ended(
+    story: Warehouse,
+) -> None:
+    rows = story.rows(
+        "select referral_date, primary_need, closure_date, is_open, source_extract, child_id is not null as is_known "
+        "from core.fct_cin_episode order by referral_date, social_care_id"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (date(2023, 5, 2), "N1", date(2023, 9, 4), False, "cin_census", True),
+        (date(2024, 2, 5), "N1", BEFORE, False, "cin_census", True),
+        (date(2025, 1, 13), "N1", None, True, "cin_census", True),
+        (BEFORE, "N2", None, True, "ssd", True),
+        (BEFORE, None, None, True, "ssd", False),
+    ]
+
+
+def test_a_protection_plan_of_the_census_and_of_the_dataset_is_one(story: Warehouse) -> None:
+    rows = story.rows(
+        "select start_date, referral_date, end_date, initial_category, latest_category, previous_plans, is_open, "
+        "source_extract from core.fct_child_protection_plan order by start_date"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (date(2025, 2, 3), date(2025, 1, 13), BEFORE, "NEG", "EMO", 1, False, "cin_census"),
+        (BEFORE, BEFORE, None, None, "EMO", None, True, "ssd"),
     ]
 
 
