@@ -496,7 +496,6 @@ _CELL_SPOILERS: tuple[Callable[[_Spoiler, str, int], bool], ...] = (
     _Spoiler.blank_within,
 )
 _IN_CELLS = {spoil.__name__: spoil for spoil in _CELL_SPOILERS}
-_CELL_KINDS = tuple(_IN_CELLS)
 
 
 # How a whole file is written otherwise, with nothing lost; each gives whether it could be done.
@@ -837,7 +836,7 @@ def _spoil_message(
         row, in_school = row + 1, in_school + 1
         if row in spared:
             continue
-        for wanted in rates.chosen(_IN_ELEMENTS, turn, generator):
+        for wanted in rates.chosen(turn, generator):
             spoiled = _spoil_element(line, elements, wanted, table, may_lack=in_school > 12, generator=generator)
             if spoiled:
                 lines[at], name, leads_to, problem = spoiled
@@ -920,9 +919,9 @@ class _Rates:
         wanted = max(1, round(self.overall * files / kinds)) if self.overall else 0
         return max(wanted, max(1, round(self.by_kind[kind] * files)) if kind in self.by_kind else 0)
 
-    def chosen(self, kinds: Sequence[str], turn: deque[str], generator: np.random.Generator) -> list[str]:
-        """The kinds to try on a row, in order, until one fits; none for a row that stays clean."""
-        tried = [kind for kind in kinds if kind in self.by_kind and generator.random() < self.by_kind[kind]]
+    def chosen(self, turn: deque[str], generator: np.random.Generator) -> list[str]:
+        """The kinds of ``turn`` to try on a row, in order, until one fits; none for a row that stays clean."""
+        tried = [kind for kind, rate in self.by_kind.items() if generator.random() < rate and kind in turn]
         if generator.random() < self.overall:
             turn.rotate(-1)
             tried += turn
@@ -963,7 +962,7 @@ class _Plan:
             for at in range(len(sheet.rows)):
                 if sheet.clean_rows[at] in left_alone or _text(sheet.rows[at][0]) == "Total":
                     continue
-                for kind in self.rates.chosen(_CELL_KINDS, turn, self.generator):
+                for kind in self.rates.chosen(turn, self.generator):
                     if _IN_CELLS[kind](spoiler, kind, at):
                         break
 

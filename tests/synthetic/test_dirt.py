@@ -213,6 +213,11 @@ def test_every_row_read_is_loaded_or_set_apart(dirty: Landed) -> None:
     assert files and all(read == held + apart for read, held, apart in files)
 
 
+def test_total_rows_and_repeated_headers_are_counted_apart(dirty: Landed) -> None:
+    furniture = Counter(piece["extract"] for piece in dirty.dirt if piece["problem"] == "not_a_record")
+    assert {report.extract: report.rows_furniture for report in dirty.reports if report.rows_furniture} == furniture
+
+
 def test_each_file_that_is_none_of_ours_is_refused_and_no_other(dirty: Landed) -> None:
     wanted = sorted((piece["extract"], piece["file"]) for piece in dirty.dirt if piece["leads_to"] == "refused")
     assert sorted((report.extract, file) for report in dirty.reports for file, _ in report.refused) == wanted

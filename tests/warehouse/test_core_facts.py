@@ -27,7 +27,16 @@ CENSUS = date(2025, 3, 31)
 OF_A_REFERRAL = {"reference_date": CENSUS, "la_child_id": "S1", "referral_date": date(2024, 2, 5)}
 
 STORY: dict[str, list[dict[str, Any]]] = with_plans("K1", upn="A1", nhs_number="9990000018", social_care_id="S1") | {
-    "gias__establishment": [establishment("100")],
+    "gias__establishment": [establishment("100"), establishment("99", close_date=BEFORE)],
+    "gias__link": [
+        {"urn": "99", "link_urn": urn, "link_type": kind, "link_established_date": day}
+        for urn, kind, day in (
+            ("98", "Predecessor", date(2010, 9, 1)),
+            ("97", "Successor - merged", date(2020, 9, 1)),
+            ("100", "Successor", BEFORE),
+            ("101", "Successor", AFTER),
+        )
+    ],
     "ehc_case__placement": [placement("T1", "P-K1", urn="100")],
     "ehc_case__visit": [visit("begun", "K1", BEFORE), visit("to come", "K1", AFTER)],
     "ehc_case__awaiting_provision": [{"case_id": "K1", "since": BEFORE}, {"case_id": "K1", "since": AFTER}],
@@ -404,6 +413,11 @@ def test_what_is_set_ahead_is_there_before_its_day(story: Warehouse) -> None:
     ]
     assert story.column("select start_date from core.dim_term") == [AFTER]
     assert story.column("select la_name from core.dim_local_authority") == ["Thurrock"]
+
+
+def test_a_school_that_closed_names_the_latest_that_took_over_by_the_day(story: Warehouse) -> None:
+    rows = story.rows("select urn, successor_urn from core.dim_establishment order by urn")
+    assert [tuple(row.values()) for row in rows] == [("100", None), ("99", "100")]
 
 
 def test_results_exist_from_july_of_their_year(story: Warehouse, build: Build) -> None:
