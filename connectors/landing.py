@@ -381,8 +381,8 @@ def _register_loads(connection: duckdb.DuckDBPyConnection, manifests: Sequence[M
     connection.execute(
         """create or replace table landing.load_file (
             load_id varchar, extract varchar, file varchar, "table" varchar, sha256 varchar, bytes bigint,
-            rows_read bigint, rows_loaded bigint, rows_quarantined bigint, status varchar, reason varchar,
-            missing_columns varchar[], extra_columns varchar[], delivery bigint, is_current boolean)"""
+            rows_read bigint, rows_loaded bigint, rows_quarantined bigint, rows_furniture bigint, status varchar,
+            reason varchar, missing_columns varchar[], extra_columns varchar[], delivery bigint, is_current boolean)"""
     )
     if not manifests:
         return
@@ -392,11 +392,18 @@ def _register_loads(connection: duckdb.DuckDBPyConnection, manifests: Sequence[M
         [(m.load_id, m.extract, in_utc(m.landed_at), m.status) for m in manifests],
     )
     connection.executemany(
-        f"insert into landing.load_file values ({', '.join('?' * 15)})",
+        f"insert into landing.load_file values ({', '.join('?' * 16)})",
         [
             (
                 *(m.load_id, m.extract, e.file, e.table, e.sha256, e.bytes, e.rows_read, e.rows_loaded),
-                *(e.rows_quarantined, e.status, e.reason, list(e.missing_columns), list(e.extra_columns)),
+                *(
+                    e.rows_quarantined,
+                    e.rows_furniture,
+                    e.status,
+                    e.reason,
+                    list(e.missing_columns),
+                    list(e.extra_columns),
+                ),
                 *(e.delivery, last[m.extract, e.file] == m.load_id),
             )
             for m in manifests

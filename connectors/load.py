@@ -48,7 +48,10 @@ ROWS_WORTH_COUNTING = 200
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What one load did. The rows are those of content that was new; ``files`` counts what the source held."""
+    """What one load did. The rows are those of content that was new; ``files`` counts what the source held.
+
+    ``rows_furniture`` are those of the quarantined rows that are no records: total rows and repeated headers.
+    """
 
     extract: str
     load_id: str
@@ -56,6 +59,7 @@ class LoadReport:
     rows_read: int = 0
     rows_loaded: int = 0
     rows_quarantined: int = 0
+    rows_furniture: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
     is_anything_new: bool = False
 
@@ -450,6 +454,7 @@ class _Load:
                 rows_read=reading.rows_read,
                 rows_loaded=reading.rows_loaded,
                 rows_quarantined=reading.rows_quarantined,
+                rows_furniture=reading.rows_furniture,
                 parquet=parquet[0] if parquet else None,
                 parquet_bytes=parquet[1] if parquet else None,
                 quarantine=quarantine[0] if quarantine else None,
@@ -539,6 +544,7 @@ class _Load:
             rows_read=sum(entry.rows_read for entry in read_now),
             rows_loaded=sum(entry.rows_loaded for entry in read_now),
             rows_quarantined=sum(entry.rows_quarantined for entry in read_now),
+            rows_furniture=sum(entry.rows_furniture for entry in read_now),
             refused=refused,
             is_anything_new=is_anything_new,
         )

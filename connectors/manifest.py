@@ -45,6 +45,7 @@ class FileEntry(BaseModel):
     before and was read anew because the contract or the mapping changed, keeping its place in the order;
     ``unchanged`` content was there at the load and changes nothing; ``withdrawn`` says that a refused file is gone;
     ``passed_over`` is a file that is known and of which nothing is read.
+    ``rows_furniture`` are those of the quarantined rows that are no records, such as a total row.
     ``reading`` is the hash of the contract and mapping the content was read by. Paths are relative to the home.
 
     What was read by ``watermark`` forms a chain: a delivery that is whole, and upon it the increments, which hold
@@ -64,6 +65,7 @@ class FileEntry(BaseModel):
     rows_read: int = 0
     rows_loaded: int = 0
     rows_quarantined: int = 0
+    rows_furniture: int = 0
     parquet: str | None = None
     parquet_bytes: int | None = None
     quarantine: str | None = None

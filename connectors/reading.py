@@ -75,6 +75,7 @@ class TableReading:
     extra: tuple[str, ...] = ()
     refusal: str | None = None
     is_passed_over: bool = False
+    rows_furniture: int = 0
     chained: Chained | None = None
 
     @property
@@ -158,6 +159,7 @@ def type_delivery(
                     rows_read=counts.rows_read,
                     rows_loaded=counts.rows_loaded,
                     rows_quarantined=counts.rows_quarantined,
+                    rows_furniture=counts.rows_furniture,
                     parquet=str(parquet),
                     quarantine=str(quarantine) if counts.rows_quarantined else None,
                     missing=shape.missing,

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from connectors.contract import Column, ColumnType, Table, code_sets
-from connectors.readers import TableShape
+from connectors.readers import NOT_A_RECORD, TableShape
 
 RULES = Path(__file__).with_suffix(".sql")
 MEMORY_LIMIT = "250MB"
@@ -37,6 +37,7 @@ UNREADABLE: dict[ColumnType, tuple[str, str]] = {
     "decimal": ("unreadable_number", "is not a number"),
     "boolean": ("unreadable_boolean", "is not yes or no"),
 }
+SPREADSHEET_ERROR = "spreadsheet_error"
 ISSUES_TYPE = 'struct("column" varchar, problem varchar, "value" varchar)[]'
 
 
@@ -57,11 +58,15 @@ def record_id_sql(table: Table, alias: str = "") -> str:
 
 @dataclass(frozen=True)
 class TypedCounts:
-    """Rows of one table: every row read is either loaded or quarantined."""
+    """Rows of one table: every row read is either loaded or quarantined.
+
+    ``rows_furniture`` are those quarantined rows that are no records: total rows and repeated headers.
+    """
 
     rows_read: int
     rows_loaded: int
     rows_quarantined: int
+    rows_furniture: int = 0
 
 
 class TypingTable:
@@ -114,7 +119,26 @@ class TypingTable:
     def _value(self, name: str, column: Column) -> str:
         rule = "read_workbook_date" if self._is_workbook and column.type == "date" else READ_BY[column.type]
         text = identifier(f"text {name}")
-        return f"{rule}({text})" if rule else text
+        return f"{rule}({text})" if rule else f"case when not is_spreadsheet_error({text}) then {text} end"
+
+    def _errors_sql(self) -> str:
+        """SQL for the list of spreadsheet errors in the columns whose text is the value; null for the most rows."""
+        texts = {
+            name: identifier(f"text {name}")
+            for name, column in self._table.columns.items()
+            if not READ_BY[column.type] and name in self._shape.headings
+        }
+        if not texts:
+            return f"cast(null as {ISSUES_TYPE})"
+        listed = ", ".join(
+            f"case when is_spreadsheet_error({text}) then {_issue(name, literal(SPREADSHEET_ERROR), text)} end"
+            for name, text in texts.items()
+        )
+        is_any = " or ".join(f"coalesce(is_spreadsheet_error({text}), false)" for text in texts.values())
+        return (
+            f"case when {is_any} "
+            f"then cast(list_filter([{listed}], lambda issue: issue is not null) as {ISSUES_TYPE}) end"
+        )
 
     def finish(self, *, load_id: str, file: str, parquet: Path, quarantine: Path) -> TypedCounts:
         """Writes the good rows to ``parquet`` and the others to ``quarantine``; gives the counts.
@@ -138,7 +162,8 @@ class TypingTable:
         )
         read = self._count(f"select count(*) from {self._typed}")
         assert read == loaded + quarantined, "rows read are not rows loaded plus rows quarantined"
-        return TypedCounts(read, loaded, quarantined)
+        furniture = self._count(f"select count(*) from {self._typed} where _problem = {literal(NOT_A_RECORD)}")
+        return TypedCounts(read, loaded, quarantined, furniture)
 
     def _copy(self, query: str, path: Path) -> int:
         # A group of rows is held in memory until it is written: the longer their texts, the fewer may be in one.
@@ -168,7 +193,7 @@ class TypingTable:
         pairs = ", ".join(f"{literal(heading)}, {raw}" for heading, raw in raws.items())
         return f"""
             with texts as (select {marks}, {texts}{delivered} from batch),
-            typed as (select {marks}, {values}{kept}{carried} from texts),
+            typed as (select {marks}, {values}, {self._errors_sql()} as _errors{kept}{carried} from texts),
             judged as (select *, case when _problem is not null then '' {faults} end as _fault from typed)
             select * exclude ({carried.removeprefix(", ")}) replace (
                 case when _fault is not null then coalesce(_raw, cast(json_object({pairs}) as varchar)) end as _raw
@@ -181,14 +206,19 @@ class TypingTable:
         for name in self._table.needed:
             column = self._table.columns[name]
             missing = {"problem": "missing_required", "reason": f"{name} is missing"}[wanted]
+            error = {"problem": "unreadable_required", "reason": f"{name} is an error of the spreadsheet"}[wanted]
             if not READ_BY[column.type]:
-                cases.append(f"when {literal(name)} then {literal(missing)}")
+                is_error = f"list_contains(list_transform(_errors, lambda issue: issue.column), {literal(name)})"
+                cases.append(
+                    f"when {literal(name)} then case when {is_error} then {literal(error)} else {literal(missing)} end"
+                )
                 continue
             says = UNREADABLE[column.type][1]
             unreadable = {"problem": "unreadable_required", "reason": f"{name} {says}"}[wanted]
             placeholder = {"problem": "placeholder_required", "reason": f"{name} is a placeholder, not a date"}[wanted]
             cases.append(
                 f"when {literal(name)} then case when {identifier(f'text {name}')} is null then {literal(missing)} "
+                f"when is_spreadsheet_error({identifier(f'text {name}')}) then {literal(error)} "
                 f"when {identifier(name)} is null then {literal(unreadable)} else {literal(placeholder)} end"
             )
         return f"case _fault {' '.join(cases)} end"
@@ -213,19 +243,23 @@ class TypingTable:
                 continue
             if not READ_BY[column.type] or name in self._table.needed:
                 continue
-            problem = literal(UNREADABLE[column.type][0])
+            problem = (
+                f"case when is_spreadsheet_error({text}) then {literal(SPREADSHEET_ERROR)} "
+                f"else {literal(UNREADABLE[column.type][0])} end"
+            )
             unreadable = f"{value} is null and {text} is not null"
             if _is_day(column):
                 problem = f"case when {value} is null then {problem} else 'placeholder_date' end"
                 unreadable = f"({unreadable} or is_placeholder({value}))"
             found.append((unreadable, _issue(name, problem, text)))
+        errors = f"coalesce(_errors, cast([] as {ISSUES_TYPE}))"
         if not found:
-            return f"cast([] as {ISSUES_TYPE})"
+            return errors
         is_any = " or ".join(f"coalesce({condition}, false)" for condition, _ in found)
         listed = ", ".join(f"case when {condition} then {issue} end" for condition, issue in found)
         return (
-            f"case when {is_any} then cast(list_filter([{listed}], lambda issue: issue is not null) as {ISSUES_TYPE}) "
-            f"else cast([] as {ISSUES_TYPE}) end"
+            f"case when {is_any} then list_concat({errors}, "
+            f"cast(list_filter([{listed}], lambda issue: issue is not null) as {ISSUES_TYPE})) else {errors} end"
         )
 
 

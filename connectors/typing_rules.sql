@@ -12,6 +12,15 @@ create or replace temp macro read_text(raw) as case
     else nullif(trim(raw, getvariable('blanks')), '')
 end;
 
+-- What a spreadsheet shows for a formula that failed, or for a value wider than its column: not a value.
+create or replace temp macro is_spreadsheet_error(value) as starts_with(value, '#') and (
+    upper(value) in (
+        '#N/A', '#REF!', '#DIV/0!', '#VALUE!', '#NAME?', '#NUM!', '#NULL!', '#SPILL!', '#CALC!', '#FIELD!',
+        '#BLOCKED!', '#CONNECT!', '#BUSY!', '#UNKNOWN!', '#GETTING_DATA', '#PYTHON!'
+    )
+    or regexp_full_match(value, '##+')
+);
+
 -- A calendar day: ISO, with or without a time; day/month/year; day month-name year. Two-digit years are not guessed,
 -- and no one in the data was born before 1850.
 create or replace temp macro read_any_date(value) as case

@@ -53,6 +53,26 @@ def _moment(text: str) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
+def _dirt_of(texts: list[str]) -> tuple[float, dict[str, float]]:
+    """The overall share of dirt, and the shares of kinds by name."""
+    overall, kinds = 0.0, {}
+    for text in texts:
+        kind, is_named, share = text.rpartition("=")
+        try:
+            value = float(share)
+        except ValueError:
+            raise typer.BadParameter(
+                f"{text!r} is no share such as 0.05 and none of a kind such as utf_16=0.2."
+            ) from None
+        if not 0 <= value <= 0.2:
+            raise typer.BadParameter(f"{text!r} is not a share from 0 to 0.2.")
+        if is_named:
+            kinds[kind] = value
+        else:
+            overall = value
+    return overall, kinds
+
+
 @app.command()
 def demo(
     seed: Annotated[int, typer.Option(help="The number the borough is made from.")] = 883,
@@ -63,14 +83,31 @@ def demo(
     children: Annotated[int, typer.Option(min=50, help="Pupils in the borough.")] = 45_000,
     as_at: Annotated[datetime, typer.Option(formats=DAY_FORMATS, help="The borough's today.")] = datetime(2026, 11, 2),
     faults: Annotated[Literal["default", "none"], typer.Option(help="Which faults to plant.")] = "default",
-    dirt: Annotated[float, typer.Option(min=0, max=0.2, help="Share of rows and files to spoil.")] = 0.0,
+    dirt: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Share of rows and files to spoil, such as 0.05 for all kinds together; or of one kind, such as "
+            "utf_16=0.2. May be repeated.",
+        ),
+    ] = None,
+    list_dirt: Annotated[bool, typer.Option("--list-dirt", help="Only say which kinds of dirt there are.")] = False,
     if_absent: Annotated[bool, typer.Option(help="Do nothing where the home has a configuration already.")] = False,
     json_output: Json = False,
 ) -> None:
     """Make an invented borough with its extracts, the truth beside them, and a configuration to run on."""
     from flows.configuring import refuse_foreign_configuration, write_demo_configuration
     from synthetic.borough import make_borough
+    from synthetic.dirt import DIRT
+    from synthetic.faults import FAULTS
 
+    if list_dirt:
+        if json_output:
+            print_json({"dirt": DIRT, "faults": FAULTS})
+        else:
+            rows = [*DIRT.items(), *FAULTS.items()]
+            print_rows("What send demo --dirt NAME=SHARE can plant", ["name", "what it is"], rows)
+        return
+    overall, kinds = _dirt_of(dirt or [])
     home = Home.from_environment()
     if home.configuration.exists():
         if if_absent:
@@ -87,7 +124,8 @@ def demo(
             children=children,
             as_at=today,
             faults=faults,
-            dirt=dirt,
+            dirt=overall,
+            kinds=kinds,
             progress=tell,
         )
     write_demo_configuration(home, la, today)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,7 +17,8 @@ import xlsxwriter
 
 from checks.gates import INSPECTION_GATES, Gate, read_gates
 from connectors.errors import SendError
-from flows.summary import ProductLine
+from connectors.manifest import write_whole
+from flows.summary import FailedLoad, ProductLine, failures_as_markdown
 from operations.store import OperationsStore
 from warehouse.home import Home
 from warehouse.publication import product_file, standing_publication
@@ -39,12 +41,13 @@ class ListTooLong(SendError):
 
 @dataclass(frozen=True)
 class Status:
-    """How things stand: the last run, each product, and open findings by owner."""
+    """How things stand: the last run, the loads that failed in the last that loaded, each product, open findings."""
 
     last_run: str | None
     last_run_outcome: str | None
     last_run_finished: str | None
     last_run_stage: str | None
+    loads_failed: tuple[FailedLoad, ...]
     products: tuple[ProductLine, ...]
     open_findings: dict[str, int]
 
@@ -67,6 +70,7 @@ class Status:
             else f"at the stage {self.last_run_stage}"
         )
         lines = [f"Last run **{self.last_run}**: {self.last_run_outcome}, {when}.", ""]
+        lines += failures_as_markdown(self.loads_failed)
         for product in self.products:
             stands = f"as at {product.as_at}, in {product.folder}" if product.as_at else "nothing is published yet"
             lines.append(f"- **{product.product}** is {product.status}: {stands}")
@@ -98,6 +102,23 @@ def _product_line(home: Home, gate: Gate, held: dict[str, tuple[str, ...]], *, i
     )
 
 
+def _failed_loads_file(home: Home) -> Path:
+    return home.warehouse.parent / "loads_failed.json"
+
+
+def keep_failed_loads(home: Home, failed: Sequence[FailedLoad]) -> None:
+    """Keeps which loads failed, for whoever asks before the next run."""
+    write_whole(_failed_loads_file(home), json.dumps([asdict(load) for load in failed]).encode())
+
+
+def failed_loads(home: Home) -> tuple[FailedLoad, ...]:
+    """The loads that failed in the last run that loaded; none where none has run."""
+    try:
+        return tuple(FailedLoad(**load) for load in json.loads(_failed_loads_file(home).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return ()
+
+
 def current_status(home: Home) -> Status:
     """The state of the home after its last finished run."""
     store = OperationsStore(home.operations_url)
@@ -107,6 +128,7 @@ def current_status(home: Home) -> Status:
         last_run_outcome=last.outcome if last else None,
         last_run_finished=str(last.finished_at) if last and last.finished_at else None,
         last_run_stage=last.stage if last else None,
+        loads_failed=failed_loads(home),
         products=product_lines(home, store.held_products()),
         open_findings=store.open_findings_by_owner(),
     )

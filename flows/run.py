@@ -23,9 +23,9 @@ from connectors.configuration import Configuration, read_configuration
 from connectors.errors import SendError
 from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
-from flows.reading import product_lines
+from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
-from flows.summary import LoadLine, RuleLine, RunSummary
+from flows.summary import FailedLoad, LoadLine, RuleLine, RunSummary
 from flows.unforeseen import told_without_data
 from operations.store import FindingCounts, OperationsStore
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_given_ids, open_for_building, register_sources
@@ -157,6 +157,7 @@ class Run:
             rows_read=report.rows_read,
             rows_loaded=report.rows_loaded,
             rows_quarantined=report.rows_quarantined,
+            rows_furniture=report.rows_furniture,
             refused=tuple(report.refused),
         )
 
@@ -168,6 +169,25 @@ class Run:
                 self._loads.append(outcome)
             else:
                 self._loads.append(LoadLine(extract, "failed", problem=str(outcome)))
+        if self._is_loading:
+            keep_failed_loads(self.home, self._failed_loads())
+
+    def _failed_loads(self) -> list[FailedLoad]:
+        """The loads that failed or refused a file, with when the last good one of their extract landed."""
+        failed = []
+        for line in self._loads:
+            if line.problem is None and not line.refused:
+                continue
+            good = [
+                manifest.landed_at
+                for manifest in known_manifests(self.home.landing, extract=line.extract)
+                if manifest.status != "refused"
+            ]
+            refused = "; ".join(f"{file} was refused: {reason}" for file, reason in line.refused)
+            problem = (line.problem or refused).removeprefix(f"{line.extract}: ")
+            since = max(good).isoformat(sep=" ") if good else None
+            failed.append(FailedLoad(line.extract, line.status, problem, since))
+        return failed
 
     @functools.cached_property
     def _inputs(self) -> str:
@@ -263,6 +283,7 @@ class Run:
             known_at=self.moment.known_at.isoformat(sep=" "),
             is_anything_new=bool(self._results),
             loads=tuple(self._loads),
+            loads_failed=failed_loads(self.home) if self._is_loading else (),
             rules=tuple(sorted(rules, key=lambda rule: (rule.severity, -rule.findings, rule.rule_id, rule.dataset))),
             rules_not_run=tuple(r["rule_id"] for r in results if r["outcome"] in ("crashed", "skipped")),
             findings_new=self._counts.new,

@@ -79,7 +79,8 @@ def build(json_output: Json = False) -> None:
 
     home = Home.from_environment()
     with progress("Starting", json_output) as tell:
-        _tell(run_season(home, tell), json_output)
+        checked = run_season(home, tell)
+    _tell(home, checked, json_output)
 
 
 @sen2.command()
@@ -90,12 +91,15 @@ def check(json_output: Json = False) -> None:
     home = Home.from_environment()
     with progress("Checking the return", json_output):
         checked = check_return(home, _store(home))
-    _tell(checked, json_output)
+    _tell(home, checked, json_output)
 
 
-def _tell(checked: Any, is_json: bool) -> None:
+def _tell(home: Home, checked: Any, is_json: bool) -> None:
+    from flows.reading import failed_loads
+    from flows.summary import failures_as_markdown
     from returns.standing import counts_by_rule
 
+    not_loaded = failed_loads(home)
     lines = counts_by_rule(checked.findings)
     if is_json:
         headings = ("severity", "rule_id", "name", "found", "explained")
@@ -108,6 +112,7 @@ def _tell(checked: Any, is_json: bool) -> None:
                 "rows": checked.rows,
                 "rules": [dict(zip(headings, line, strict=True)) for line in lines],
                 "held_by": checked.held_by,
+                "loads_failed": [asdict(load) for load in not_loaded],
             }
         )
     else:
@@ -116,6 +121,8 @@ def _tell(checked: Any, is_json: bool) -> None:
         rows = ", ".join(f"{count:,} {table}" for table, count in checked.rows.items())
         out.print(f"SEN2 {checked.year}, as at {checked.as_at}: {rows}.", highlight=False)
         ready = "Ready to be signed off: send sen2 sign-off"
+        for line in failures_as_markdown(not_loaded):
+            out.print(line.replace("**", ""), highlight=False, markup=False)
         out.print(f"{len(checked.held_by)} reasons hold it." if checked.held_by else ready, highlight=False)
     if checked.held_by:
         raise typer.Exit(HELD)

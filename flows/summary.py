@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class LoadLine:
-    """One extract's load: rows read = loaded + quarantined, over the files that were new."""
+    """One extract's load: rows read = loaded + quarantined, over the files that were new.
+
+    ``rows_furniture`` are those of the quarantined rows that are no records: total rows and repeated headers.
+    """
 
     extract: str
     status: str
@@ -16,8 +20,28 @@ class LoadLine:
     rows_read: int = 0
     rows_loaded: int = 0
     rows_quarantined: int = 0
+    rows_furniture: int = 0
     refused: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
+
+
+@dataclass(frozen=True)
+class FailedLoad:
+    """A load that failed or refused a file, and since when (UTC) what stands of the extract is there; None: nothing is.
+
+    ``status`` is failed where nothing could be read of the source, refused where a file was.
+    """
+
+    extract: str
+    status: str
+    problem: str
+    stands_since: str | None
+
+    def as_markdown(self) -> str:
+        """The failure as one line for a person."""
+        stands = f"what landed {self.stands_since} UTC stands" if self.stands_since else "nothing of it has ever landed"
+        what = "could not be loaded" if self.status == "failed" else "was not loaded whole"
+        return f"- **{self.extract}** {what}; {stands}: {self.problem}"
 
 
 @dataclass(frozen=True)
@@ -63,6 +87,7 @@ class RunSummary:
     known_at: str
     is_anything_new: bool
     loads: tuple[LoadLine, ...]
+    loads_failed: tuple[FailedLoad, ...]
     rules: tuple[RuleLine, ...]
     rules_not_run: tuple[str, ...]
     findings_new: int
@@ -88,6 +113,7 @@ class RunSummary:
                 "",
                 f"Lists as at **{self.as_at}**, from what was known at {self.known_at} UTC.",
                 "" if self.is_anything_new else "\nNothing new was delivered: what was published stands.\n",
+                *failures_as_markdown(self.loads_failed),
                 *self._loads_as_markdown(),
                 *self._rules_as_markdown(),
                 *self._products_as_markdown(),
@@ -99,7 +125,8 @@ class RunSummary:
         lines.append("|---|---|---:|---:|---:|---:|")
         for load in self.loads:
             figures = f"{load.files} | {load.rows_read:,} | {load.rows_loaded:,} | {load.rows_quarantined:,}"
-            lines.append(f"| {load.extract} | {load.status} | {figures} |")
+            furniture = f" ({load.rows_furniture:,} total or header)" if load.rows_furniture else ""
+            lines.append(f"| {load.extract} | {load.status} | {figures}{furniture} |")
         for load in self.loads:
             lines += [f"\n- **{file}** was refused: {reason}" for file, reason in load.refused]
             if load.problem:
@@ -133,3 +160,11 @@ class RunSummary:
                 lines.append(f"- **{product.product}** is {product.status}, as at {product.as_at}: {product.folder}")
                 lines += [f"  - {table}: {count:,} rows" for table, count in sorted(product.rows.items())]
         return lines
+
+
+def failures_as_markdown(failed: Sequence[FailedLoad]) -> list[str]:
+    """The loads that failed, said first and aloud: what is published is older there than it looks."""
+    if not failed:
+        return []
+    extracts = "extract was" if len(failed) == 1 else "extracts were"
+    return [f"**{len(failed)} {extracts} NOT LOADED as delivered:**", "", *(load.as_markdown() for load in failed), ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -28,9 +28,9 @@ from synthetic.census import (
     write_census,
 )
 from synthetic.days import school_year, years_before
-from synthetic.dirt import clear_dirt, plant_dirt
+from synthetic.dirt import DIRT, clear_dirt, plant_dirt
 from synthetic.establishments import make_schools, write_register
-from synthetic.faults import Extracts, plant_faults, plant_further_faults, write_truth
+from synthetic.faults import FAULTS, Extracts, plant_faults, plant_further_faults, write_truth
 from synthetic.identifiers import IntArray, Texts
 from synthetic.known import Known
 from synthetic.people import People, make_people, make_twins
@@ -84,13 +84,15 @@ def make_borough(
     as_at: date = date(2026, 11, 2),
     faults: Literal["default", "none"] = "default",
     dirt: float = 0.0,
+    kinds: Mapping[str, float] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> BoroughSummary:
     """Writes the extracts of an invented borough below ``folder/extracts`` and the truth below ``folder/truth``.
 
     ``children`` is about how many pupils each school census holds; all else follows from it and from the published
     figures of ``la_code`` (those of 883 are kept here; ``published`` is the path of DfE's zip for any other). The same
-    arguments give the same bytes. With ``dirt`` that share of rows and files is spoiled afterwards (see ``dirt``).
+    arguments give the same bytes. With ``dirt`` that share of rows and files is spoiled afterwards (see ``dirt``);
+    ``kinds`` gives kinds of faults and dirt, by name, shares of their own.
 
     Raises ``ConfigurationError`` for arguments that cannot be followed, and where
     ``folder`` holds another borough's files.
@@ -101,6 +103,7 @@ def make_borough(
         raise ConfigurationError(f"Faults are 'default' or 'none', not {faults!r}.")
     if not 0 <= dirt <= MOST_DIRT:
         raise ConfigurationError(f"Dirt is a share from 0 to {MOST_DIRT}, not {dirt}.")
+    _check_kinds(kinds := dict(kinds or {}))
     if seed < 0:
         raise ConfigurationError(f"The seed is a whole number from 0, not {seed}.")
     if not FIRST_DAY <= as_at <= LAST_DAY:
@@ -232,8 +235,8 @@ def make_borough(
     )
     register_chance, census_chance = chance(), chance()
     sheets = _further_sheets(known, chance, has_totals=faults == "default")
+    plant_faults(extracts, kinds, is_every_kind=faults == "default")
     if faults == "default":
-        plant_faults(extracts)
         plant_further_faults(extracts, sheets)
 
     tell("writing the case system, the register, health and social care")
@@ -248,11 +251,11 @@ def make_borough(
     write_sheets(folder / "extracts", sheets)
     generator = census_chance
     fixed = fixed_parts(people, generator, cases + pupil_count)
-    kinds = np.array(list(SUPPORT_NEEDS), dtype=object)
+    need_types = np.array(list(SUPPORT_NEEDS), dtype=object)
     shares = np.array(list(SUPPORT_NEEDS.values()))
-    drawn = generator.choice(len(kinds), size=(2, cases + pupil_count), p=shares / shares.sum())
+    drawn = generator.choice(len(need_types), size=(2, cases + pupil_count), p=shares / shares.sum())
     has_second = (generator.random(cases + pupil_count) < 0.18) & (drawn[0] != drawn[1])
-    support = (kinds[drawn[0]].tolist(), np.where(has_second, kinds[drawn[1]], "").tolist())
+    support = (need_types[drawn[0]].tolist(), np.where(has_second, need_types[drawn[1]], "").tolist())
     postcodes = people.postcode.tolist()
     for number, roll in enumerate(rolls):
         for name, start, end in roll.parts():
@@ -276,9 +279,10 @@ def make_borough(
     write_records(folder / "truth" / "records.parquet", extracts, sheets)
     _write_people(folder / "truth" / "people.csv", people, case_ids, extracts.more_cases, patients, local_ids, of_case)
     pieces = 0
-    if dirt:
+    kinds_of_dirt = {kind: rate for kind, rate in kinds.items() if kind in DIRT}
+    if dirt or kinds_of_dirt:
         tell("planting dirt")
-        pieces = plant_dirt(folder, rate=dirt, seed=seed, as_at=as_at)
+        pieces = plant_dirt(folder, rate=dirt, kinds=kinds_of_dirt, seed=seed, as_at=as_at)
     return BoroughSummary(
         folder=folder,
         la_code=la_code,
@@ -295,6 +299,15 @@ def make_borough(
         planted=len(extracts.planted),
         dirt=pieces,
     )
+
+
+def _check_kinds(kinds: Mapping[str, float]) -> None:
+    unknown = sorted(set(kinds) - {*DIRT, *FAULTS})
+    if unknown:
+        raise ConfigurationError(f"There is no kind of dirt called {', '.join(unknown)}. See: send demo --list-dirt")
+    for kind, rate in kinds.items():
+        if not 0 < rate <= MOST_DIRT:
+            raise ConfigurationError(f"Give {kind} a share above 0 and up to {MOST_DIRT}, not {rate}.")
 
 
 def _sizes_of(sheets: list[Sheet]) -> dict[str, int]:
@@ -371,7 +384,7 @@ def _patients(
     more = generator.permutation(of_age)[: max(5, wanted - int(known.sum()))]
     patients = np.sort(np.concatenate([np.flatnonzero(known), more]))
     numbers = generator.permutation(len(patients))
-    return known, patients, np.array([f"H{500_001 + number}" for number in numbers.tolist()], dtype=object)
+    return known, patients, np.array([f"{500_001 + number:08d}" for number in numbers.tolist()], dtype=object)
 
 
 def _known_to_social_care(

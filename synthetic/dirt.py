@@ -2,8 +2,8 @@
 
 Faults (``faults``) are wrong records, which rules find. Dirt is what happens to files and cells between a supplier's
 system and ours: encodings, headings, dates as text, rows that are no records, files cut short or put into the wrong
-folder. ``truth/dirt.csv`` says of each piece whether the file is refused, the row set apart, the value reported, the
-value landed as it is written, or nothing lost at all.
+folder. ``truth/dirt.csv`` says of each piece whether the file is refused, the row set apart (as a wrong record or as
+no record), the value reported, the value landed as it is written, a column lost, or nothing lost at all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import io
 import re
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -40,7 +40,7 @@ TITLES = ("Extracted for the council", "Official: sensitive")
 NBSP = "\N{NO-BREAK SPACE}"
 ISO, UK = re.compile(r"(\d{4})-(\d\d)-(\d\d)"), re.compile(r"(\d\d)/(\d\d)/(\d{4})")
 
-LeadsTo = Literal["refused", "quarantined", "issue", "value", "twice", "same"]
+LeadsTo = Literal["refused", "quarantined", "issue", "value", "twice", "column", "same"]
 Cell = Any
 
 
@@ -50,7 +50,8 @@ class Dirt:
 
     ``file`` is what the landing calls it and ``row`` the row there; ``clean_row`` is the row in the clean file.
     ``problem`` is that of the quarantine or of the issue. ``expected`` is the text that must land where it leads to a
-    value, and the file that is repeated where a whole file leads to the same.
+    value, that of every row where it leads to a column, and the file that is repeated where a whole file leads to the
+    same.
     """
 
     kind: str
@@ -66,6 +67,12 @@ class Dirt:
 
 
 COLUMNS = tuple(Dirt.__dataclass_fields__)
+
+
+class _ErrorOfFormula(str):
+    """What a formula of the workbook failed with."""
+
+    __slots__ = ()
 
 
 @dataclass
@@ -94,8 +101,11 @@ class _Sheet:
     clean_rows: list[int]
     encoding: str = "utf-8"
     line_end: str = "\n"
+    separator: str = ","
     sheet: str | None = None
+    has_faults: bool = False
     told: list[_Told] = field(default_factory=list)
+    columns: list[Dirt] = field(default_factory=list)
     kind: str = ""
     is_cut: bool = False
 
@@ -112,8 +122,22 @@ class _Sheet:
         """The row that the first of ``rows`` is written in."""
         return len(self.titles) + 2
 
+    def tell_column(self, kind: str, column: str, expected: str) -> None:
+        """Notes dirt in every row of a column."""
+        self.columns.append(
+            Dirt(kind, self.extract, self.header.table, self.file, "", "", column, "column", "", expected)
+        )
+
+    def insert(self, at: int, row: list[Cell]) -> None:
+        """Puts a row that the clean file has not at a position of ``rows``."""
+        self.rows.insert(at, row)
+        self.clean_rows.insert(at, 0)
+        for told in self.told:
+            told.at += told.at >= at
+
     def dirt(self) -> Iterator[Dirt]:
         """What was noted, at the rows as they are written."""
+        yield from self.columns
         for told in self.told:
             yield Dirt(
                 told.kind,
@@ -176,6 +200,11 @@ class _Spoiler:
 
     def _cell(self, at: int, column: str) -> Cell:
         return self.sheet.rows[at][self.sheet.header.positions[column]]
+
+    def _is_plain(self, name: str) -> bool:
+        """Whether a text may be another without the record being another."""
+        table = self.sheet.table
+        return table.columns[name].type == "text" and name not in self.period and name not in table.key
 
     def _days(self, at: int) -> Iterator[tuple[str, date]]:
         for name in self._columns(lambda _, column: column.type == "date"):
@@ -270,6 +299,112 @@ class _Spoiler:
                 return True
         return False
 
+    def leading_zero_lost(self, kind: str, at: int) -> bool:
+        """A number kept as text, as a spreadsheet takes it: its noughts in front are gone, and nothing shows it."""
+        for name, text in self._texts(at, lambda name, c: c.type == "text" and name not in self.period):
+            if text.isdecimal() and text.startswith("0") and text.strip("0"):
+                written = str(int(text))
+                self._spoil(kind, at, name, written if self.sheet.sheet is None else int(text), "", written)
+                return True
+        return False
+
+    def figure_with_signs(self, kind: str, at: int) -> bool:
+        """Money with its sign, thousands with their commas."""
+        for name in self._columns(lambda _, column: column.type in ("integer", "decimal")):
+            is_money = self.sheet.table.columns[name].type == "decimal"
+            try:
+                figure = float(_text(self._cell(at, name)))
+            except ValueError:
+                continue
+            if is_money or figure >= 1000:
+                self._spoil(kind, at, name, f"£{figure:,.2f}" if is_money else f"{figure:,.0f}", "")
+                return True
+        return False
+
+    def error_of_formula(self, kind: str, at: int) -> bool:
+        """#N/A and the like, where a look-up found nothing."""
+        for name in self._columns(lambda name, column: name not in self.period):
+            if _text(self._cell(at, name)):
+                self._spoil(kind, at, name, _ErrorOfFormula("#N/A"), "spreadsheet_error")
+                return True
+        return False
+
+    def names_swapped(self, kind: str, at: int) -> bool:
+        """The forename where the surname belongs."""
+        names = self._names()
+        if not names or not all(isinstance(self._cell(at, name), str) and self._cell(at, name) for name in names):
+            return False
+        surname, forename = (str(self._cell(at, name)) for name in names)
+        if surname == forename:
+            return False
+        for name, text in zip(names, (forename, surname), strict=True):
+            self._spoil(kind, at, name, text, "", text)
+        return True
+
+    def surname_double_barrelled(self, kind: str, at: int) -> bool:
+        return self._spoil_surname(kind, at, lambda surname, other: f"{surname}-{other}")
+
+    def surname_of_birth(self, kind: str, at: int) -> bool:
+        """A name the family no longer uses."""
+        return self._spoil_surname(kind, at, lambda _, other: other)
+
+    def _names(self) -> tuple[str, ...]:
+        columns = self.sheet.header.positions
+        pairs = (("surname", "forename"), ("pers_surname", "pers_forename"))
+        return next((pair for pair in pairs if all(name in columns for name in pair)), ())
+
+    def _spoil_surname(self, kind: str, at: int, change: Callable[[str, str], str]) -> bool:
+        for name in self._names()[:1]:
+            surname = _text(self._cell(at, name))
+            other = "Thornbury" if surname != "Thornbury" else "Ashdown"
+            if surname:
+                written = change(surname, other)
+                self._spoil(kind, at, name, written, "", written)
+                return True
+        return False
+
+    def upn_temporary(self, kind: str, at: int) -> bool:
+        """A UPN that a school gave for the time being: it ends in a letter."""
+        for name, text in self._texts(at, lambda name, c: c.identifier == "upn" and self._is_plain(name)):
+            if len(text) == 13 and text[-1].isdecimal():
+                self._spoil(kind, at, name, f"{text[:-1]}A", "", f"{text[:-1]}A")
+                return True
+        return False
+
+    def upn_of_another(self, kind: str, at: int) -> bool:
+        """The UPN of another child in the file, shared or used again."""
+        return self._spoil_identifier(kind, at, "upn")
+
+    def nhs_number_of_another(self, kind: str, at: int) -> bool:
+        """The NHS number of another child in the file, such as a brother's."""
+        return self._spoil_identifier(kind, at, "nhs_number")
+
+    def _spoil_identifier(self, kind: str, at: int, identifier: str) -> bool:
+        for name, text in self._texts(at, lambda name, c: c.identifier == identifier and self._is_plain(name)):
+            position = self.sheet.header.positions[name]
+            for row in (*self.sheet.rows[at + 1 : at + 20], *self.sheet.rows[max(0, at - 20) : at]):
+                other = row[position] if position < len(row) else None
+                if isinstance(other, str) and len(other) == len(text) and other not in (text, "") and other.isalnum():
+                    self._spoil(kind, at, name, other, "", other)
+                    return True
+        return False
+
+    def setting_name_for_urn(self, kind: str, at: int) -> bool:
+        """The name of a school where its number belongs."""
+        for name, _ in self._texts(at, lambda name, _: name.endswith("urn") and self._is_plain(name)):
+            self._spoil(kind, at, name, "Oakfield School", "", "Oakfield School")
+            return True
+        return False
+
+    def blank_within(self, kind: str, at: int) -> bool:
+        """A non-breaking space between two words."""
+        for name, text in self._texts(at, lambda name, _: self._is_plain(name)):
+            if " " in text.strip():
+                written = text.strip().replace(" ", NBSP, 1)
+                self._spoil(kind, at, name, written, "", written)
+                return True
+        return False
+
     def blanks_around(self, kind: str, at: int) -> bool:
         for name, text in self._texts(at, lambda _, column: column.type != "datetime"):
             self._spoil(kind, at, name, f"{NBSP}{text} {NBSP}", "")
@@ -327,7 +462,7 @@ class _Spoiler:
         return True
 
 
-_IN_CELLS: tuple[Callable[[_Spoiler, str, int], bool], ...] = (
+_CELL_SPOILERS: tuple[Callable[[_Spoiler, str, int], bool], ...] = (
     _Spoiler.day_that_is_none,
     _Spoiler.blanks_around,
     _Spoiler.two_digit_year,
@@ -348,7 +483,19 @@ _IN_CELLS: tuple[Callable[[_Spoiler, str, int], bool], ...] = (
     _Spoiler.scientific,
     _Spoiler.cell_too_many,
     _Spoiler.twice,
+    _Spoiler.leading_zero_lost,
+    _Spoiler.figure_with_signs,
+    _Spoiler.error_of_formula,
+    _Spoiler.names_swapped,
+    _Spoiler.surname_double_barrelled,
+    _Spoiler.surname_of_birth,
+    _Spoiler.upn_temporary,
+    _Spoiler.upn_of_another,
+    _Spoiler.nhs_number_of_another,
+    _Spoiler.setting_name_for_urn,
+    _Spoiler.blank_within,
 )
+_IN_CELLS = {spoil.__name__: spoil for spoil in _CELL_SPOILERS}
 
 
 # How a whole file is written otherwise, with nothing lost; each gives whether it could be done.
@@ -364,6 +511,81 @@ def _in_utf_16(sheet: _Sheet, _: np.random.Generator) -> bool:
         return False
     sheet.encoding = "utf-16"
     return True
+
+
+def _in_utf_16_unmarked(sheet: _Sheet, _: np.random.Generator) -> bool:
+    if sheet.sheet or not _csv_text(sheet).isascii():
+        return False
+    sheet.encoding = "utf-16-le"
+    return True
+
+
+def _with_semicolons(sheet: _Sheet, _: np.random.Generator) -> bool:
+    if sheet.sheet or len(sheet.head) < 3:
+        return False
+    sheet.separator = ";"
+    return True
+
+
+def _with_blank_rows(sheet: _Sheet, _: np.random.Generator) -> bool:
+    """Rows of empty cells among the others, which are nothing."""
+    blank: Cell = "" if sheet.sheet is None else None
+    for at in range(len(sheet.rows) - 1, 0, -max(1, len(sheet.rows) // 5)):
+        sheet.insert(at, [blank] * len(sheet.head))
+    return True
+
+
+def _column_absent(sheet: _Sheet, generator: np.random.Generator) -> bool:
+    """A column that rows can do without is not delivered."""
+    name = _expendable(sheet, generator)
+    if name is None or len(sheet.head) < 3:
+        return False
+    at = sheet.header.positions[name]
+    sheet.head = [cell for place, cell in enumerate(sheet.head) if place != at]
+    sheet.rows = [[cell for place, cell in enumerate(row) if place != at] for row in sheet.rows]
+    left = {place: place - (place > at) for place in range(len(sheet.head) + 1) if place != at}
+    _move_columns(sheet, left)
+    sheet.tell_column("column_absent", name, "")
+    return True
+
+
+def _column_blank(sheet: _Sheet, generator: np.random.Generator) -> bool:
+    """A column is delivered empty, as Thurrock's decision dates of a whole year were."""
+    return _fill(sheet, "column_blank", _expendable(sheet, generator), "" if sheet.sheet is None else None, "")
+
+
+def _flag_on_all(sheet: _Sheet, generator: np.random.Generator) -> bool:
+    """A flag is set on every record."""
+    return _fill(sheet, "flag_on_all", _expendable(sheet, generator, is_flag=True), "Yes", "true")
+
+
+def _fill(sheet: _Sheet, kind: str, name: str | None, cell: Cell, expected: str) -> bool:
+    if name is None:
+        return False
+    at = sheet.header.positions[name]
+    for row in sheet.rows:
+        if at < len(row) and (any(_text(other) for other in row)):
+            row[at] = cell
+    sheet.tell_column(kind, name, expected)
+    return True
+
+
+def _expendable(sheet: _Sheet, generator: np.random.Generator, *, is_flag: bool = False) -> str | None:
+    """A column that no row needs, with a value in some row, with no dirt in it and with another after it."""
+    dirty = {told.column for told in sheet.told}
+    if sheet.has_faults or any(told.problem == "ragged_row" for told in sheet.told):
+        return None
+    fits = [
+        name
+        for name, at in sheet.header.positions.items()
+        if name not in sheet.table.needed
+        and name not in read_contract(sheet.extract).period
+        and name not in dirty
+        and at > 0
+        and is_flag == (sheet.table.columns[name].type == "boolean")
+        and any(at < len(row) and _text(row[at]) for row in sheet.rows)
+    ]
+    return fits[int(generator.integers(len(fits)))] if fits else None
 
 
 def _in_windows_1252(sheet: _Sheet, _: np.random.Generator) -> bool:
@@ -417,7 +639,7 @@ def _one_column_more(sheet: _Sheet, _: np.random.Generator) -> bool:
 
 
 def _move_columns(sheet: _Sheet, to: dict[int, int]) -> None:
-    positions = {name: to[at] for name, at in sheet.header.positions.items()}
+    positions = {name: to[at] for name, at in sheet.header.positions.items() if at in to}
     held = sheet.header
     sheet.header = HeaderMatch(held.table, held.index, tuple(map(str, sheet.head)), positions, held.lacking)
 
@@ -436,7 +658,15 @@ _OF_FILES: dict[str, Callable[[_Sheet, np.random.Generator], bool]] = {
     "columns_reordered": _other_order,
     "column_extra": _one_column_more,
     "titles_above": _titles_above,
+    "utf_16_unmarked": _in_utf_16_unmarked,
+    "semicolons": _with_semicolons,
+    "blank_rows": _with_blank_rows,
+    "column_absent": _column_absent,
+    "column_blank": _column_blank,
+    "flag_on_all": _flag_on_all,
 }
+_WHOLE_COLUMN = ("column_absent", "column_blank", "flag_on_all")
+_OF_MESSAGES = ("utf_16", "windows_1252", "byte_order_mark")
 _NO_RECORDS = ("header_repeated", "total_row")
 _BESIDE = (
     "file_empty",
@@ -448,10 +678,68 @@ _BESIDE = (
 )
 _CUT = "file_cut_short"
 
+DIRT: dict[str, str] = {
+    "windows_1252": "a file in Windows-1252",
+    "byte_order_mark": "a file in UTF-8 with a byte order mark",
+    "utf_16": "a file in UTF-16",
+    "utf_16_unmarked": "a file in UTF-16 without a byte order mark",
+    "semicolons": "a CSV file with semicolons between its cells",
+    "other_day_format": "days as dd/mm/yyyy where they were ISO, and the other way about",
+    "headings_renamed": "other headings, as the contract's synonyms are",
+    "columns_reordered": "columns in another order",
+    "column_extra": "a column more than the contract has",
+    "column_absent": "a column less, of those that rows can do without",
+    "column_blank": "a column without one value",
+    "flag_on_all": "a flag set on every row",
+    "titles_above": "title rows above the header",
+    "blank_rows": "empty rows among the others",
+    "header_repeated": "the header again in the middle",
+    "total_row": "a total row at the end",
+    "file_cut_short": "a CSV file that ends within a row",
+    "file_half_written": "half of a workbook or message",
+    "file_empty": "a file of no byte",
+    "columns_missing": "a file without a column that rows need",
+    "file_of_another_extract": "a file of another extract",
+    "file_twice": "the same file under a second name",
+    "file_of_yesterday": "the same file again, dated a day later",
+    "day_that_is_none": "31 February",
+    "two_digit_year": "a year of two digits",
+    "month_first": "mm/dd/yyyy where that can be told",
+    "day_and_month_swapped": "day and month swapped where nobody can tell",
+    "day_as_text": "dd/mm/yyyy among ISO days, or a day as text in a workbook",
+    "excel_serial": "a day as Excel's count of days",
+    "placeholder_1900": "01/01/1900 for an unknown day",
+    "placeholder_9999": "31/12/9999 for an unknown day",
+    "missing_value": "nothing where a row needs a value",
+    "unknown_code": "a code of no code set",
+    "unreadable_number": "a number as 1.2E+03",
+    "unreadable_flag": "neither yes nor no",
+    "scientific": "a long number as 9.43477E+09",
+    "leading_zero_lost": "a number kept as text without its noughts in front",
+    "figure_with_signs": "a figure with pound sign and commas",
+    "error_of_formula": "a spreadsheet's #N/A",
+    "blanks_around": "blanks and non-breaking spaces around a value",
+    "blank_within": "a non-breaking space within a value",
+    "smart_quote": "a typographic apostrophe",
+    "line_in_cell": "a line break within a cell",
+    "decoded_wrongly": "UTF-8 that was read as Windows-1252 before",
+    "cell_too_few": "a row with a cell too few",
+    "cell_too_many": "a row with a cell too many",
+    "twice": "a row again, a little different",
+    "names_swapped": "forename and surname swapped",
+    "surname_double_barrelled": "a second surname",
+    "surname_of_birth": "an earlier surname",
+    "upn_temporary": "a temporary UPN, ending in a letter",
+    "upn_of_another": "another child's UPN",
+    "nhs_number_of_another": "another child's NHS number",
+    "setting_name_for_urn": "a school's name where its URN belongs",
+}
+"""Every kind of dirt by its name, and what it is."""
+
 
 def _csv_text(sheet: _Sheet) -> str:
     held = io.StringIO(newline="")
-    writer = csv.writer(held, lineterminator=sheet.line_end)
+    writer = csv.writer(held, lineterminator=sheet.line_end, delimiter=sheet.separator)
     writer.writerows([*sheet.titles, sheet.head, *sheet.rows])
     text = held.getvalue()
     return text.removesuffix(sheet.line_end) if sheet.is_cut else text
@@ -470,7 +758,9 @@ def _write_workbook(path: Path, name: str, rows: Iterable[Sequence[Cell]]) -> No
         page = workbook.add_worksheet(name)
         for row, cells in enumerate(rows):
             for column, cell in enumerate(cells):
-                if isinstance(cell, str):
+                if isinstance(cell, _ErrorOfFormula):
+                    page.write_formula(row, column, "=NA()", None, str(cell))
+                elif isinstance(cell, str):
                     page.write_string(row, column, cell)
                 elif cell is not None:
                     page.write(row, column, cell)
@@ -523,7 +813,7 @@ def _cell(cell: Cell) -> Cell:
 
 # Messages: spoiled as text, record by record, for each record of ours stands in a line of its own.
 def _spoil_message(
-    path: Path, rate: float, turn: deque[str], generator: np.random.Generator, *, kind: str, spared: set[int]
+    path: Path, rates: _Rates, turn: deque[str], generator: np.random.Generator, *, kind: str, spared: set[int]
 ) -> list[Dirt]:
     """Spoils elements of a message's records, and writes it as ``kind`` says."""
     contract = read_contract(path.parent.name)
@@ -544,14 +834,13 @@ def _spoil_message(
             in_school = 0
             continue
         row, in_school = row + 1, in_school + 1
-        if generator.random() >= rate or row in spared:
+        if row in spared:
             continue
-        for _ in range(len(turn)):
-            turn.rotate(-1)
-            spoiled = _spoil_element(line, elements, turn[0], table, may_lack=in_school > 12, generator=generator)
+        for wanted in rates.chosen(turn, generator):
+            spoiled = _spoil_element(line, elements, wanted, table, may_lack=in_school > 12, generator=generator)
             if spoiled:
                 lines[at], name, leads_to, problem = spoiled
-                told.append(Dirt(turn[0], contract.extract, table_name, path.name, row, row, name, leads_to, problem))
+                told.append(Dirt(wanted, contract.extract, table_name, path.name, row, row, name, leads_to, problem))
                 break
     text = "".join(lines)
     encoding = {"utf_16": "utf-16", "windows_1252": "cp1252", "byte_order_mark": "utf-8-sig"}.get(kind, "utf-8")
@@ -618,21 +907,42 @@ def _spoil_element(
     return None
 
 
+@dataclass(frozen=True)
+class _Rates:
+    """The share of rows and files to spoil: over all kinds together, and by kind."""
+
+    overall: float
+    by_kind: Mapping[str, float]
+
+    def of_files(self, kind: str, files: int, kinds: int) -> int:
+        """How many of so many files get a kind, where so many kinds share the overall rate; at least one."""
+        wanted = max(1, round(self.overall * files / kinds)) if self.overall else 0
+        return max(wanted, max(1, round(self.by_kind[kind] * files)) if kind in self.by_kind else 0)
+
+    def chosen(self, turn: deque[str], generator: np.random.Generator) -> list[str]:
+        """The kinds of ``turn`` to try on a row, in order, until one fits; none for a row that stays clean."""
+        tried = [kind for kind, rate in self.by_kind.items() if generator.random() < rate and kind in turn]
+        if generator.random() < self.overall:
+            turn.rotate(-1)
+            tried += turn
+        return tried
+
+    def is_wanted(self, kind: str) -> bool:
+        """Whether a kind is planted at all."""
+        return bool(self.overall) or kind in self.by_kind
+
+
 class _Plan:
     """Which dirt each file of a borough gets."""
 
-    def __init__(self, folder: Path, rate: float, generator: np.random.Generator) -> None:
+    def __init__(self, folder: Path, rates: _Rates, generator: np.random.Generator) -> None:
         self.extracts = folder / "extracts"
-        self.rate = rate
+        self.rates = rates
         self.generator = generator
         files = sorted(path for path in self.extracts.glob("*/*") if path.suffix in (".csv", ".xlsx", ".xml"))
         self.sheets = [sheet for path in files if path.suffix != ".xml" if (sheet := _read(path, path.parent.name))]
         self.messages = [path for path in files if path.suffix == ".xml"]
         self.told: list[Dirt] = []
-
-    def _times(self, count: int, kinds: int = 1) -> int:
-        """How often each of so many kinds is planted among so many files: together at the rate, each at least once."""
-        return max(1, round(self.rate * count / kinds))
 
     def _shuffled(self, things: Sequence[Any]) -> list[Any]:
         return [things[at] for at in self.generator.permutation(len(things)).tolist()]
@@ -641,17 +951,19 @@ class _Plan:
         """Spoils cells of every sheet at the rate, and each kind once; passes over the rows that have a fault."""
         spoilers = [_Spoiler(sheet, self.generator) for sheet in self.sheets]
         spared = [set(protected.get((sheet.extract, sheet.file), ())) for sheet in self.sheets]
-        for spoil in _IN_CELLS:
-            self._once(spoil, spoilers, spared)
+        for sheet, rows in zip(self.sheets, spared, strict=True):
+            sheet.has_faults = bool(rows)
+        for spoil in _IN_CELLS.values():
+            if self.rates.is_wanted(spoil.__name__):
+                self._once(spoil, spoilers, spared)
         turn = deque(_IN_CELLS)
         for spoiler, left_alone in zip(spoilers, spared, strict=True):
             sheet = spoiler.sheet
-            for at in np.flatnonzero(self.generator.random(len(sheet.rows)) < self.rate).tolist():
+            for at in range(len(sheet.rows)):
                 if sheet.clean_rows[at] in left_alone or _text(sheet.rows[at][0]) == "Total":
                     continue
-                for _ in range(len(turn)):
-                    turn.rotate(-1)
-                    if turn[0](spoiler, turn[0].__name__, at):
+                for kind in self.rates.chosen(turn, self.generator):
+                    if _IN_CELLS[kind](spoiler, kind, at):
                         break
 
     def _once(
@@ -670,29 +982,32 @@ class _Plan:
         """Writes whole files otherwise, a kind a file; gives which message is to be written how."""
         free = self._shuffled(self.sheets)
         for kind, change in _OF_FILES.items():
-            wanted = self._times(len(self.sheets), len(_OF_FILES))
+            wanted = self.rates.of_files(kind, len(self.sheets), len(_OF_FILES))
             for sheet in list(free):
                 if wanted and change(sheet, self.generator):
                     free.remove(sheet)
                     sheet.kind, wanted = kind, wanted - 1
-                    self.told.append(Dirt(kind, sheet.extract, sheet.header.table, sheet.file, "", "", "", "same"))
+                    if kind not in _WHOLE_COLUMN:
+                        self.told.append(Dirt(kind, sheet.extract, sheet.header.table, sheet.file, "", "", "", "same"))
         for kind in _NO_RECORDS:
-            for sheet in free[: self._times(len(self.sheets), 2 * len(_NO_RECORDS))]:
+            for sheet in free[: self.rates.of_files(kind, len(self.sheets), 2 * len(_NO_RECORDS))]:
                 is_total = any(_text(row[0]) == "Total" for row in sheet.rows)
                 if kind == "header_repeated" or not is_total:
                     self._add_no_record(sheet, kind)
                     free.remove(sheet)
-        return dict(zip(self._shuffled(self.messages), ("utf_16", "windows_1252", "byte_order_mark"), strict=False))
+        encodings = [
+            kind
+            for kind in _OF_MESSAGES
+            for _ in range(self.rates.of_files(kind, len(self.messages), max(1, len(self.messages))))
+        ]
+        return dict(zip(self._shuffled(self.messages), encodings, strict=False))
 
     def _add_no_record(self, sheet: _Sheet, kind: str) -> None:
         width = len(sheet.head)
         at = len(sheet.rows) // 2 if kind == "header_repeated" else len(sheet.rows)
         blank: Cell = "" if sheet.sheet is None else None
         total = ["Total", str(len(sheet.rows)), *[blank] * (width - 2)]
-        sheet.rows.insert(at, list(sheet.head) if kind == "header_repeated" else total)
-        sheet.clean_rows.insert(at, 0)
-        for told in sheet.told:
-            told.at += told.at >= at
+        sheet.insert(at, list(sheet.head) if kind == "header_repeated" else total)
         sheet.kind = kind
         sheet.tell(kind, at, "", "quarantined", "not_a_record")
 
@@ -705,7 +1020,7 @@ class _Plan:
     def cut(self) -> None:
         """Ends some CSV files within a row: that row is set apart, and those below are not delivered."""
         fits = [s for s in self.sheets if s.sheet is None and not s.kind and len(s.rows) > 10 and len(s.head) > 3]
-        for sheet in self._shuffled(fits)[: self._times(len(self.sheets), 8)]:
+        for sheet in self._shuffled(fits)[: self.rates.of_files(_CUT, len(self.sheets), 8)]:
             dirty = {told.at for told in sheet.told}
             at = len(sheet.rows) - int(self.generator.integers(1, max(2, len(sheet.rows) // 3)))
             while at > 1 and (at in dirty or _text(sheet.rows[at][0]) == "Total"):
@@ -724,7 +1039,7 @@ class _Plan:
         ]
         plain = {sheet.path: sheet for sheet in self.sheets}
         for kind in _BESIDE:
-            wanted = self._times(len(everything), len(_BESIDE))
+            wanted = self.rates.of_files(kind, len(everything), len(_BESIDE))
             for path, extract in self._shuffled(everything):
                 if not wanted:
                     break
@@ -805,15 +1120,23 @@ def _write_without(sheet: _Sheet, path: Path) -> None:
     path.write_bytes(held.getvalue().encode("utf-8"))
 
 
-def plant_dirt(folder: Path, *, rate: float, seed: int, as_at: date) -> int:
+def plant_dirt(
+    folder: Path, *, rate: float = 0.0, kinds: Mapping[str, float] | None = None, seed: int, as_at: date
+) -> int:
     """Plants dirt in the clean extracts below ``folder`` and tells it in ``truth/dirt.csv``; gives how many pieces.
 
-    Of each row and file a share of ``rate`` is dirty, and of every kind of file there is one at least. Rows with a
+    Of the rows and files a share of ``rate`` is dirty, all kinds (``DIRT``) taking turns and each there once at least.
+    ``kinds`` gives kinds a share of their own, of the rows or files that can have them; others are not planted where
+    ``rate`` is nought. Raises ``ValueError`` for a kind there is none of. Rows with a
     fault are left alone; where dirt moves rows, ``faults.csv`` and ``records.parquet`` follow. A fault that is one only
     beside another record may no longer be found where that record is dirty, so dirt is judged without faults.
     """
     generator = np.random.default_rng(np.random.SeedSequence([seed, 1_900]))
-    plan = _Plan(folder, rate, generator)
+    unknown = sorted(set(kinds or {}) - set(DIRT))
+    if unknown:
+        raise ValueError(f"there is no kind of dirt called {', '.join(unknown)}")
+    rates = _Rates(rate, kinds or {})
+    plan = _Plan(folder, rates, generator)
     spared = _rows_with_faults(folder / "truth" / "faults.csv")
     plan.in_cells(spared)
     messages = plan.of_files()
@@ -822,7 +1145,7 @@ def plant_dirt(folder: Path, *, rate: float, seed: int, as_at: date) -> int:
     turn = deque(_IN_ELEMENTS)
     for path in plan.messages:
         rows = spared.get((path.parent.name, path.name), set())
-        plan.told += _spoil_message(path, rate, turn, generator, kind=messages.get(path, ""), spared=rows)
+        plan.told += _spoil_message(path, rates, turn, generator, kind=messages.get(path, ""), spared=rows)
     plan.beside(as_at)
     _follow(folder / "truth", plan.sheets)
     with (folder / "truth" / TRUTH).open("w", encoding="utf-8", newline="") as handle:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -64,6 +64,7 @@ class Extracts:
     """Everything about to be written, and what has been planted in it.
 
     ``children_in_need`` are in the order of their census; ``more_cases`` are second case numbers of the same people.
+    ``rate`` is the share of the records that can have the kind being planted; none for the few of the default.
     """
 
     generator: np.random.Generator
@@ -81,6 +82,7 @@ class Extracts:
     planted: list[Planted] = field(default_factory=list)
     used: set[int] = field(default_factory=set)
     more_cases: list[tuple[int, str]] = field(default_factory=list)
+    rate: float | None = None
 
     def __post_init__(self) -> None:
         cases = len(self.caseload.birth)
@@ -116,15 +118,21 @@ class Extracts:
         return person >= 0 and person not in self.used and person not in self.twins
 
     def choose(self, records: Iterable[Record], fits: Callable[[Record], bool], count: int) -> list[Record]:
-        """At most so many fitting records of different free children, by chance; the children are used from now on."""
+        """At most so many fitting records of different free children, by chance; the children are used from now on.
+
+        Where a rate is given it is that share of them, and not fewer.
+        """
         found: dict[int, Record] = {}
         for record in records:
             if self.is_free(record.person) and record.person not in found and fits(record):
                 found[record.person] = record
         people = list(found)
-        chosen = self.generator.permutation(len(people))[:count].tolist()
+        chosen = self.generator.permutation(len(people))[: self._times(count, len(people))].tolist()
         self.used.update(people[position] for position in chosen)
         return [found[people[position]] for position in chosen]
+
+    def _times(self, count: int, available: int) -> int:
+        return count if self.rate is None or not count else max(count, round(self.rate * available))
 
     def choose_pupils(self, provision: str, count: int) -> list[int]:
         """People on roll at the latest census with that provision, unknown to the case system and social care."""
@@ -133,14 +141,16 @@ class Extracts:
             for person, held in self.provision.items()
             if held == provision and person >= self.cases and person not in self.in_need and self.is_free(person)
         ]
-        chosen = [free[position] for position in self.generator.permutation(len(free))[:count].tolist()]
+        times = self._times(count, len(free))
+        chosen = [free[position] for position in self.generator.permutation(len(free))[:times].tolist()]
         self.used.update(chosen)
         return chosen
 
     def choose_in_need(self, fits: Callable[[CinChild], bool], count: int) -> list[CinChild]:
         """Children in need who are not in the case system."""
         free = [c for c in self.children_in_need if c.person >= self.cases and self.is_free(c.person) and fits(c)]
-        chosen = [free[position] for position in self.generator.permutation(len(free))[:count].tolist()]
+        times = self._times(count, len(free))
+        chosen = [free[position] for position in self.generator.permutation(len(free))[:times].tolist()]
         self.used.update(child.person for child in chosen)
         return chosen
 
@@ -220,10 +230,10 @@ def upn_check_letter_wrong(x: Extracts) -> None:
 def upn_shared_by_two_children(x: Extracts) -> None:
     """One child's UPN is written on another too; neither is in a census."""
     name = "upn_shared_by_two_children"
-    pair = x.choose(
+    chosen = x.choose(
         x.rows_of("child"), lambda r: bool(r["upn"]) and r.person not in x.on_roll and r.person not in x.in_need, 2
     )
-    if len(pair) == 2:
+    for pair in zip(chosen[::2], chosen[1::2], strict=False):
         pair[1]["upn"] = pair[0]["upn"]
         for record in pair:
             x.tell(name, name, "child", record, "upn")
@@ -244,8 +254,8 @@ def nhs_number_check_digit_wrong(x: Extracts) -> None:
 def nhs_number_shared_by_two_children(x: Extracts) -> None:
     """One child's NHS number is written on another too."""
     name = "nhs_number_shared_by_two_children"
-    pair = x.choose(x.rows_of("child"), lambda r: bool(r["nhs_number"]), 2)
-    if len(pair) == 2:
+    chosen = x.choose(x.rows_of("child"), lambda r: bool(r["nhs_number"]), 2)
+    for pair in zip(chosen[::2], chosen[1::2], strict=False):
         pair[1]["nhs_number"] = pair[0]["nhs_number"]
         for record in pair:
             x.tell(name, name, "child", record, "nhs_number")
@@ -857,10 +867,17 @@ KINDS: tuple[Callable[[Extracts], None], ...] = (
 )
 
 
-def plant_faults(extracts: Extracts) -> None:
-    """Plants every kind for which children are left."""
+FAULTS: dict[str, str] = {plant.__name__: str(plant.__doc__).splitlines()[0] for plant in KINDS}
+"""Every kind of fault by its name, and what it is."""
+
+
+def plant_faults(extracts: Extracts, rates: Mapping[str, float], *, is_every_kind: bool) -> None:
+    """Plants a few of every kind for which children are left, and of those with a rate that share of what can be so."""
     for plant in KINDS:
-        plant(extracts)
+        extracts.rate = rates.get(plant.__name__)
+        if is_every_kind or extracts.rate is not None:
+            plant(extracts)
+    extracts.rate = None
 
 
 def plant_further_faults(extracts: Extracts, sheets: Iterable[Sheet]) -> None:
@@ -868,9 +885,6 @@ def plant_further_faults(extracts: Extracts, sheets: Iterable[Sheet]) -> None:
     for sheet in {(sheet.extract, sheet.table): sheet for sheet in sheets}.values():
         for plant in (_unreadable_day, _unknown_code, _row_without, _key_twice):
             plant(extracts, sheet)
-        if sheet.has_total:
-            row = sheet.first_row + len(sheet) + len(sheet.repeats)
-            _tell_of_row(extracts, "total_row", "row_quarantined", sheet, row, "", "")
 
 
 def _tell_of_row(x: Extracts, fault: str, rule_id: str, sheet: Sheet, row: int, record_id: str, item: str) -> None:

@@ -12,6 +12,9 @@ import pyarrow as pa
 BATCH_ROWS = 10_000
 BATCH_CELLS = 800_000
 
+# The problem of a row that is furniture of a sheet, such as a total row: it is set apart, and is nobody's fault.
+NOT_A_RECORD = "not_a_record"
+
 # What every batch has beside the contract's columns: where the row stands, and for a row that is no row of the
 # table why (reason, problem) and its text (raw, a JSON object).
 ROW_FIELDS = (

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -31,6 +32,7 @@ KEPT_BYTES = 256
 LOCAL_HEADER = struct.Struct("<26xHH")
 CELL_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,8})(\d+)["']""")
 ROW_OR_UNPLACED_CELL = re.compile(rb"<(?:[\w.-]+:)?(?:(row)[\s/>]|c[\s/>](?![^>]*\br\s*=))")
+ERROR_CELL = re.compile(rb"""(<(?:[\w.-]+:)?c\s[^>]*?\bt\s*=\s*["'])e(?=["'])""")
 SHARED_TEXT = re.compile(rb"<(?:[\w.-]+:)?si[\s/>]")
 SHARED_CELL = re.compile(rb"""\bt\s*=\s*["']s["']""")
 SHARED_NUMBER = re.compile(
@@ -43,8 +45,8 @@ def open_workbook(path: Path) -> CalamineWorkbook:
     if path.stat().st_size > MAX_BYTES:
         raise FileRefused(f"It is larger than {MAX_BYTES >> 20} MB. Split the extract, or send it as CSV.")
     try:
-        if path.suffix.lower() != ".xls":
-            _check_unpacked(path)
+        if path.suffix.lower() != ".xls" and _check_unpacked(path):
+            return CalamineWorkbook.from_filelike(_with_errors_as_text(path))
         return CalamineWorkbook.from_path(path)
     except (CalamineError, BadZipFile, zlib.error, OSError, ValueError):
         raise FileRefused(
@@ -58,13 +60,14 @@ class _Part:
     """What a part of a workbook holds, by its text alone: its size, its furthest cell, its shared texts.
 
     ``shared_texts`` are where the texts kept once for many cells begin; ``shared_cells`` counts the cells that hold
-    one.
+    one. ``has_errors`` says that a cell holds an error such as #N/A.
     """
 
     size: int = 0
     width: int = 1
     height: int = 1
     shared_cells: int = 0
+    has_errors: bool = False
     shared_texts: array[int] = field(default_factory=lambda: array("q"))
     _cells_in_row: int = 0
 
@@ -78,6 +81,7 @@ class _Part:
                 self._cells_in_row = 0 if match[1] else self._cells_in_row + 1
                 self.width = max(self.width, self._cells_in_row)
         self.shared_cells += sum(1 for match in SHARED_CELL.finditer(text) if match.end() > seen)
+        self.has_errors = self.has_errors or ERROR_CELL.search(text) is not None
         begin = self.size - seen
         self.shared_texts.extend(begin + m.start() for m in SHARED_TEXT.finditer(text) if m.end() > seen)
         self.size += len(piece)
@@ -87,8 +91,8 @@ class _Part:
         return [end - start for start, end in itertools.pairwise([*self.shared_texts, self.size])]
 
 
-def _check_unpacked(path: Path) -> None:
-    """Refuses a workbook that would fill the memory, before it is opened.
+def _check_unpacked(path: Path) -> bool:
+    """Refuses a workbook that would fill the memory, before it is opened; gives whether a cell holds an error.
 
     It unpacks to too much; or a lone cell stands far out, for a sheet is held as a full rectangle up to its furthest
     cell; or a long shared text stands in very many cells, each of which gets a copy. Every part is looked through,
@@ -118,6 +122,22 @@ def _check_unpacked(path: Path) -> None:
             raise FileRefused(
                 f"Its cells hold more than {MAX_UNPACKED_BYTES >> 20} MB of text. Send the extract as CSV."
             )
+    return any(part.has_errors for part in looked)
+
+
+def _with_errors_as_text(path: Path) -> BinaryIO:
+    """The workbook with its errors as texts, for the library reads an error as an empty cell."""
+    written = BytesIO()
+    with (
+        ZipFile(path) as packed,
+        path.open("rb") as handle,
+        ZipFile(written, "w", ZIP_DEFLATED, compresslevel=1) as copy,
+    ):
+        for part in packed.infolist():
+            content = b"".join(piece for piece, _ in _unpacked(handle, part))
+            copy.writestr(part.filename, ERROR_CELL.sub(rb"\1str", content))
+    written.seek(0)
+    return written
 
 
 def _unpacked(handle: BinaryIO, part: ZipInfo) -> Iterator[tuple[bytes, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,13 @@ from connectors.contract import ExtractContract, normalised_heading
 from connectors.headings import HEADER_WITHIN_ROWS, HeaderMatch, find_header
 from connectors.readers import Delivered, TableShape
 
-TOTAL_WORDS = frozenset({"total", "totals", "grandtotal", "sum", "count", "rowcount", "recordcount", "totalrecords"})
+TOTAL_WORDS = frozenset(
+    {"total", "totals", "grandtotal", "subtotal", "sum", "count", "rowcount", "recordcount", "totalrecords"}
+)
+TOTAL_BEGINNINGS = ("total", "grandtotal", "subtotal", "numberof", "countof", "endof")
+# What the first cell of such a row may begin with: a letter of those words, a digit, a bracket or a blank.
+TOTAL_LETTERS = frozenset("TtGgSsCcRrNnEe0123456789 \t\n\r\"'*-=([\N{NO-BREAK SPACE}")
+FIGURE = re.compile(r"[-+]?£?\s*\d[\d,]*(\.\d+)?\s*%?")
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ def deliver_sheet(
     """Finds the header within the first rows and yields the rows below it. Raises ``FileRefused``.
 
     Rows above the header are titles, and empty rows are nothing; neither is counted. A repeated header and a
-    closing total row are counted and set apart as ``not_a_record``; a row with too few or too many cells, or cut
+    total row are counted and set apart as ``not_a_record``; a row with too few or too many cells, or cut
     within a quotation, as ``ragged_row``.
     """
     first: list[SheetRows] = []
@@ -57,12 +64,13 @@ def deliver_sheet(
         extra=header.extra,
     )
     header_row = header.index + 1
-    batches = _batches(shape, header, header_row, itertools.chain(first, chunks))
+    needed = [header.positions[column] for column in table.needed if column in header.positions]
+    batches = _batches(shape, header, header_row, needed, itertools.chain(first, chunks))
     return Delivered((shape,), ((header.table, batch) for batch in batches))
 
 
 def _batches(
-    shape: TableShape, header: HeaderMatch, header_row: int, chunks: Iterator[SheetRows]
+    shape: TableShape, header: HeaderMatch, header_row: int, needed: list[int], chunks: Iterator[SheetRows]
 ) -> Iterator[pa.RecordBatch]:
     width = len(header.cells)
     nothing: list[None] = [None] * width
@@ -73,7 +81,7 @@ def _batches(
         if len(cells) > width and not any(cells[width:]):
             cells = cells[:width]
         problem = None
-        if is_last and _is_total(cells):
+        if _is_total(cells, needed, is_last=is_last):
             problem = ("total row", "not_a_record")
         elif is_broken:
             problem = ("the row is cut within a quotation", "ragged_row")
@@ -103,11 +111,26 @@ def _batches(
         yield _batch(shape, header, pending)
 
 
-def _is_total(cells: list[str]) -> bool:
-    """A closing row such as ``Total, , ,2500``: it begins with that word and most of it is empty."""
-    filled = [cell for cell in cells if cell.strip()]
-    word = normalised_heading("".join(character for character in filled[0] if not character.isdigit()))
-    return word in TOTAL_WORDS and len(filled) <= max(2, len(cells) // 2)
+def _is_total(cells: list[str], needed: Sequence[int], *, is_last: bool) -> bool:
+    """A row such as ``Total, , ,2500``: it begins with that word, most of it is empty, and the rest are figures.
+
+    The last row may close with other words too. A longer text such as ``Total number of children`` makes a total only
+    of a row that lacks what a record needs.
+    """
+    # Millions of rows come by: most are known by their first letter to be none.
+    if cells[0] and cells[0][0] not in TOTAL_LETTERS:
+        return False
+    first = next(cell for cell in cells if cell.strip())
+    word = normalised_heading("".join(character for character in first if not character.isdigit()))
+    if not word.startswith(TOTAL_BEGINNINGS) and word not in TOTAL_WORDS:
+        return False
+    others = [cell.strip() for cell in cells if cell.strip()][1:]
+    if len(others) >= max(2, len(cells) // 2):
+        return False
+    is_of_figures = all(FIGURE.fullmatch(cell) for cell in others)
+    if word in TOTAL_WORDS:
+        return is_last or is_of_figures
+    return is_of_figures and any(position >= len(cells) or not cells[position].strip() for position in needed)
 
 
 def _raw(headings: Sequence[str], cells: Sequence[str]) -> str:

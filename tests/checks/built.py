@@ -52,8 +52,27 @@ DELIVERED = (
 DAY = date(2026, 1, 12)
 OVERDUE = ("decisions", "plans", "advice", "reviews", "review_decisions", "amended_plans", "phase_transfers", "visits")
 AGES = ("early_years", "primary", "secondary", "post_16", "19_to_25", "age_not_known")
+OF_AN_EPISODE = {"reference_date": DAY, "la_child_id": "S1", "referral_date": DAY, "start_date": DAY}
 LANDED: dict[str, tuple[str, dict[str, Any]]] = {
     "core.dim_caseworker": ("ehc_case__caseworker", {"id": "W1", "started": DAY}),
+    "core.dim_local_authority": ("la_codes__local_authority", {"la_code": "883"}),
+    "core.dim_term": ("term_dates__term", {"start_date": DAY}),
+    "core.fct_child_protection_review": (
+        "cin_census__child_protection_review",
+        {"reference_date": DAY, "la_child_id": "S1", "plan_start_date": DAY, "review_date": DAY},
+    ),
+    "core.fct_cin_assessment": ("cin_census__assessment", OF_AN_EPISODE),
+    "core.fct_cin_plan": ("cin_census__cin_plan", OF_AN_EPISODE),
+    "core.fct_section_47": ("cin_census__section_47", OF_AN_EPISODE),
+    "core.fct_improvement_action": ("improvement_plan__action", {"action_id": "A1.1"}),
+    "core.fct_improvement_rating": ("improvement_plan__rating", {"action_id": "A1.1", "rated_date": DAY}),
+    "core.fct_involvement": (
+        "ssd__ssd_involvements",
+        {"invo_involvements_id": "I1", "invo_person_id": "S1", "invo_involvement_start_date": DAY},
+    ),
+    "core.fct_looked_after_review": ("ssda903__review", {"child": "S1", "review_date": DAY}),
+    "core.fct_missing_episode": ("ssda903__missing", {"child": "S1", "missing_from": DAY}),
+    "core.fct_target": ("targets__target", {"indicator": "plans_in_time", "period_start": DAY}),
     "core.fct_attainment": (
         "attainment__result",
         {"academic_year": "2024/25", "key_stage": "KS2", "upn": UPN, "subject": "reading"},
@@ -306,6 +325,41 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
     ],
     "core.fct_survey_response": [{"survey_response_id": "SR1", "record_id": "SR1"}],
     "core.fct_visit": [{**CHILD, "visit_id": "V1", "record_id": "V1"}],
+    "core.dim_local_authority": [{"la_code": "883", "record_id": "883"}],
+    "core.dim_term": [{"start_date": DAY, "record_id": str(DAY)}],
+    "core.fct_child_protection_review": [
+        {
+            **CHILD,
+            "social_care_id": "S1",
+            "plan_start_date": DAY,
+            "review_date": DAY,
+            "record_id": f"{DAY}|S1|{DAY}|{DAY}",
+        }
+    ],
+    **{
+        f"core.{fact}": [
+            {
+                **CHILD,
+                "social_care_id": "S1",
+                "referral_date": DAY,
+                "start_date": DAY,
+                "record_id": f"{DAY}|S1|{DAY}|{DAY}",
+            }
+        ]
+        for fact in ("fct_cin_assessment", "fct_cin_plan", "fct_section_47")
+    },
+    "core.fct_improvement_action": [{"action_id": "A1.1", "record_id": "A1.1"}],
+    "core.fct_improvement_rating": [{"action_id": "A1.1", "rated_date": DAY, "record_id": f"A1.1|{DAY}"}],
+    "core.fct_involvement": [{**CHILD, "involvement_id": "I1", "social_care_id": "S1", "record_id": "I1"}],
+    "core.fct_looked_after_review": [
+        {**CHILD, "social_care_id": "S1", "review_date": DAY, "record_id": f"S1|{DAY}"},
+    ],
+    "core.fct_missing_episode": [
+        {**CHILD, "social_care_id": "S1", "missing_from_date": DAY, "record_id": f"S1|{DAY}"},
+    ],
+    "core.fct_target": [
+        {"indicator": "plans_in_time", "period_start_date": DAY, "record_id": f"plans_in_time|{DAY}"},
+    ],
     "core.fct_youth_justice": [{**CHILD, "intervention_id": "YJ1", "record_id": "YJ1"}],
     "lists.list_children_with_plans": [
         {

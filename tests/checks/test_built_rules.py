@@ -44,6 +44,14 @@ DELIVERED_LISTS = [CHILDREN, ASSESSMENTS, REVIEWS]
 DELIVERED_LISTS += [ADVICE_LIST, AWAITING, CASELOAD, HOME, MISSING, MONITORING, PLACES, POST_16]
 ASSESSMENT, ADVICE, REQUEST, REVIEW = "core.fct_assessment", "core.fct_advice", "core.fct_request", "core.fct_review"
 
+OF_A_CENSUS = (
+    "core.fct_child_protection_review",
+    "core.fct_cin_assessment",
+    "core.fct_cin_plan",
+    "core.fct_section_47",
+)
+"""Facts of the children in need census that keep a record of an older census until a later one has it."""
+
 GRAIN = {
     "core.dim_child": "CH1",
     "core.dim_establishment": "100001",
@@ -63,6 +71,7 @@ GRAIN = {
     "core.fct_disability": "S1|AUT",
     "core.fct_exclusion": f"8832001|{UPN}|{built.DAY}|SUSP",
     "core.fct_looked_after_episode": f"S1|{built.DAY}",
+    **dict.fromkeys(OF_A_CENSUS, f"S1|{built.DAY}|{built.DAY}"),
     ADVICE_LIST: "AD1",
     AWAITING: "CH1|C1|P1",
     CASELOAD: "W1",
@@ -87,7 +96,7 @@ FIRST_RECORD = {
     if table not in ("core.dim_child", "core.fct_cin_episode", "core.fct_child_protection_plan")
     and table.startswith("core.")
 } | {"core.fct_cin_episode": "S1|2025-02-03", "core.fct_child_protection_plan": "S1|2025-03-03"}
-for _table in ("core.fct_disability", "core.fct_exclusion", "core.fct_looked_after_episode"):
+for _table in ("core.fct_disability", "core.fct_exclusion", "core.fct_looked_after_episode", *OF_A_CENSUS):
     FIRST_RECORD[_table] = GRAIN[_table]
 """The first record of each table that must hold every record delivered."""
 
@@ -112,6 +121,14 @@ BEGINS = [
     ("core.fct_survey_response", "submitted", "SR1"),
     ("core.fct_visit", "date", "V1"),
     ("core.fct_youth_justice", "start_date", "YJ1"),
+    ("core.fct_child_protection_review", "review_date", f"S1|{built.DAY}|{{}}"),
+    ("core.fct_cin_assessment", "start_date", f"S1|{built.DAY}|{{}}"),
+    ("core.fct_cin_plan", "start_date", f"S1|{built.DAY}|{{}}"),
+    ("core.fct_section_47", "start_date", f"S1|{built.DAY}|{{}}"),
+    ("core.fct_improvement_rating", "rated_date", "A1.1|{}"),
+    ("core.fct_involvement", "invo_involvement_start_date", "I1"),
+    ("core.fct_looked_after_review", "review_date", "S1|{}"),
+    ("core.fct_missing_episode", "missing_from", "S1|{}"),
 ]
 """What says from which day a record of the table counts, and the record's id with that day in it."""
 
@@ -306,6 +323,26 @@ BREAKING: list[tuple[str, str, tuple[Step, ...], Found]] = [
         "a second episode of the child",
         (landed.like("cin_census__cin_episode", referral_date=date(2025, 2, 4)),),
         {"S1|2025-02-04"},
+    ),
+    (
+        "core.fct_cin_episode.record_lost",
+        "an episode that only the safeguarding dataset holds",
+        (
+            landed.add(
+                "ssd__ssd_cin_episodes", cine_referral_id="E1", cine_person_id="S2", cine_referral_date=built.DAY
+            ),
+        ),
+        {f"S2|{built.DAY}"},
+    ),
+    (
+        "core.fct_child_protection_plan.record_lost",
+        "a plan that only the safeguarding dataset holds",
+        (
+            landed.add(
+                "ssd__ssd_cp_plans", cppl_cp_plan_id="L1", cppl_person_id="S2", cppl_cp_plan_start_date=built.DAY
+            ),
+        ),
+        {f"S2|{built.DAY}"},
     ),
     (
         "core.fct_child_protection_plan.record_lost",

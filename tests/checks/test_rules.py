@@ -1616,6 +1616,15 @@ def test_age_is_in_whole_years(birth_date: date, on_date: date, age: int, boroug
     assert borough.execute("select checks.age_on(?, ?)", [birth_date, on_date]).fetchone() == (age,)
 
 
+def test_a_total_row_is_no_finding(borough: Connection, landing_rules: tuple[Rule, ...]) -> None:
+    borough.execute(
+        "insert into landing.quarantine values ('ehe_cme', 'register', '1', 'r.xlsx', 9, 'total row', null, "
+        "'not_a_record', null)"
+    )
+    query = named(landing_rules, "quarantine.row_quarantined").query
+    assert borough.execute(f"from ({query})").fetchall() == []
+
+
 def test_what_is_set_apart_goes_to_the_owner_of_its_extract(
     borough: Connection, landing_rules: tuple[Rule, ...]
 ) -> None:

@@ -289,3 +289,16 @@ def test_utf_32_is_known_by_its_mark(deliver: Deliver) -> None:
     delivery = deliver()
     delivery.put("child.csv", CHILDREN.encode("utf-32"))
     assert delivery.load().rows_loaded == 3
+
+
+def test_an_error_that_excel_saved_as_text_is_no_value(deliver: Callable[..., Delivery]) -> None:
+    delivery = deliver()
+    delivery.put(
+        "child.csv",
+        "case_id,surname,forename,birth_date,postcode,address\nK1,Okafor,Ada,04/03/2012,#N/A,# 4 High St\n"
+        "K2,Ek,Di,########,,\n",
+    )
+    assert delivery.load().rows_quarantined == 1
+    assert delivery.rows("child", "case_id, postcode, address") == [("K1", None, "# 4 High St")]
+    assert delivery.query("select column_name, problem from landing.issue") == [("postcode", "spreadsheet_error")]
+    assert [row[2] for row in delivery.quarantine()] == ["birth_date is an error of the spreadsheet"]

@@ -70,6 +70,30 @@ def test_titles_above_and_a_total_below(deliver: Deliver) -> None:
     assert (report.rows_read, report.rows_loaded) == (2, 1)
     assert delivery.rows("child", "case_id, _row") == [("K1", 4)]
     assert [row[2] for row in delivery.quarantine()] == ["total row"]
+    assert report.rows_furniture == 1
+    assert [entry["rows_furniture"] for entry in delivery.manifests()[0]["files"]] == [1]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (["Sub-total", None, None, None, 12], "not_a_record"),
+        ([None, None, "Total:", "1,204"], "not_a_record"),
+        (["Total number of children: 2"], "not_a_record"),
+        (["Total", "Okafor", "Ada", date(2012, 3, 4), "9434765919", "RM17 6SL"], None),
+        (["Total Care 1", "Okafor", "Ada", date(2012, 3, 4)], None),
+        (["K9", "Total", "Ada"], "missing_required"),
+    ],
+)
+def test_a_total_is_no_record_wherever_it_stands_and_a_record_is_no_total(
+    deliver: Deliver, row: list[Any], problem: str | None
+) -> None:
+    delivery = deliver(kind="excel")
+    last = ["K1", "Okafor", "Ada", date(2012, 3, 4)]
+    delivery.put("child.xlsx", workbook({"child": [CHILD_HEADER, row, last]}))
+    report = delivery.load()
+    assert [held[4] for held in delivery.quarantine()] == ([problem] if problem else [])
+    assert (report.rows_read, report.rows_furniture) == (2, int(problem == "not_a_record"))
 
 
 def test_a_sheet_named_after_a_table_is_refused_without_its_columns_and_the_others_land(deliver: Deliver) -> None:
@@ -243,3 +267,33 @@ def test_a_long_number_keeps_its_digits(deliver: Deliver) -> None:
     delivery.put("child.xlsx", workbook({"child": [CHILD_HEADER, [4503599627370497, "Okafor", "Ada", 40000]]}))
     delivery.load()
     assert delivery.rows("child", "case_id") == [("4503599627370497",)]
+
+
+def test_an_error_of_the_spreadsheet_is_told_of_its_cell_and_is_no_blank(deliver: Deliver) -> None:
+    held = io.BytesIO()
+    book = xlsxwriter.Workbook(held, {"in_memory": True})
+    sheet = book.add_worksheet("child")
+    sheet.write_row(0, 0, [*CHILD_HEADER, "sex", "uprn", "nc_year"])
+    sheet.write_row(1, 0, ["K1", "Okafor", "Ada", "04/03/2012"])
+    for column, error in ((5, "#N/A"), (6, "#REF!"), (7, "#VALUE!")):
+        sheet.write_formula(1, column, "=NA()", None, error)
+    sheet.write_row(2, 0, ["K2", "Smith", "Ben"])
+    sheet.write_formula(2, 3, "=1/0", None, "#DIV/0!")
+    sheet.write_row(3, 0, ["K3", "", "Cy", "04/03/2012"])
+    sheet.write_formula(3, 1, "=NAME()", None, "#NAME?")
+    book.close()
+    delivery = deliver(kind="excel")
+    delivery.put("child.xlsx", held.getvalue())
+    report = delivery.load()
+    assert (report.rows_read, report.rows_loaded, report.rows_quarantined) == (3, 1, 2)
+    issues = delivery.query('select column_name, problem, "value", _file, _row from landing.issue order by all')
+    assert issues == [
+        ("postcode", "spreadsheet_error", "#N/A", "child.xlsx#child", 2),
+        ("sex", "spreadsheet_error", "#REF!", "child.xlsx#child", 2),
+        ("uprn", "spreadsheet_error", "#VALUE!", "child.xlsx#child", 2),
+    ]
+    assert delivery.rows("child", "postcode, sex, uprn") == [(None, None, None)]
+    assert [row[2:5] for row in delivery.quarantine()] == [
+        ("birth_date is an error of the spreadsheet", "birth_date", "unreadable_required"),
+        ("surname is an error of the spreadsheet", "surname", "unreadable_required"),
+    ]

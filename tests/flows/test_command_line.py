@@ -146,6 +146,16 @@ def test_wrong_usage_ends_with_64(tmp_path: Path) -> None:
     assert home.send("run", "--as-at", "soon").returncode == 64
 
 
+def test_dirt_is_named_and_a_wrong_share_of_it_is_wrong_usage(tmp_path: Path) -> None:
+    home = SendHome(tmp_path)
+    kinds = home.answer("demo", "--list-dirt")
+    assert {"utf_16", "leading_zero_lost"} <= set(kinds["dirt"]) and "nhs_number_check_digit_wrong" in kinds["faults"]
+    assert home.send("demo", "--dirt", "utf_16=0.5").returncode == 64
+    done = home.send("demo", "--dirt", "mud=0.1")
+    assert done.returncode == 2 and "--list-dirt" in done.stderr
+    assert not list(home.folder.rglob("*.csv"))
+
+
 def test_a_run_without_a_configuration_says_what_to_do_and_makes_nothing(home: SendHome) -> None:
     done = home.send("run")
     assert done.returncode == 2

@@ -74,6 +74,7 @@ def test_a_borough_without_faults_has_a_return_without_errors(season: tuple[Send
     assert built["reference_date"] == "2027-01-21"
     assert [rule for rule in built["rules"] if rule["severity"] == "error"] == []
     assert built["rows"]["sen2_active_plans"] > 0
+    assert built["loads_failed"] == []
 
 
 def test_the_signed_return_is_read_by_anyone(signed: tuple[SendHome, dict[str, Any]]) -> None:

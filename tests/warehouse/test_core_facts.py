@@ -23,9 +23,20 @@ from tests.warehouse.landed import (
 AS_AT = date(2025, 6, 30)
 BEFORE, AFTER = date(2025, 6, 2), date(2025, 7, 1)
 BORN = date(2014, 3, 9)
+CENSUS = date(2025, 3, 31)
+OF_A_REFERRAL = {"reference_date": CENSUS, "la_child_id": "S1", "referral_date": date(2024, 2, 5)}
 
 STORY: dict[str, list[dict[str, Any]]] = with_plans("K1", upn="A1", nhs_number="9990000018", social_care_id="S1") | {
-    "gias__establishment": [establishment("100")],
+    "gias__establishment": [establishment("100"), establishment("99", close_date=BEFORE)],
+    "gias__link": [
+        {"urn": "99", "link_urn": urn, "link_type": kind, "link_established_date": day}
+        for urn, kind, day in (
+            ("98", "Predecessor", date(2010, 9, 1)),
+            ("97", "Successor - merged", date(2020, 9, 1)),
+            ("100", "Successor", BEFORE),
+            ("101", "Successor", AFTER),
+        )
+    ],
     "ehc_case__placement": [placement("T1", "P-K1", urn="100")],
     "ehc_case__visit": [visit("begun", "K1", BEFORE), visit("to come", "K1", AFTER)],
     "ehc_case__awaiting_provision": [{"case_id": "K1", "since": BEFORE}, {"case_id": "K1", "since": AFTER}],
@@ -89,6 +100,91 @@ STORY: dict[str, list[dict[str, Any]]] = with_plans("K1", upn="A1", nhs_number="
         for name, day in (("begun", BEFORE), ("to come", AFTER))
     ],
     "cin_census__child": [child_in_need("S1")],
+    "cin_census__cin_episode": [
+        {"reference_date": CENSUS, "la_child_id": "S1", "referral_date": day, "primary_need": "N1", **more}
+        for day, more in (
+            (date(2023, 5, 2), {"closure_date": date(2023, 9, 4)}),
+            (date(2024, 2, 5), {"closure_reason": "RC1"}),
+            (date(2025, 1, 13), {}),
+        )
+    ],
+    "ssd__ssd_cin_episodes": [
+        {"cine_referral_id": name, "cine_person_id": "S1", "cine_referral_date": day, **more}
+        for name, day, more in (
+            ("both, closed since", date(2024, 2, 5), {"cine_close_date": BEFORE, "cine_cin_primary_need_code": "N4"}),
+            ("both", date(2025, 1, 13), {"cine_close_date": AFTER}),
+            ("new", BEFORE, {"cine_cin_primary_need_code": "N2"}),
+            ("to come", AFTER, {}),
+        )
+    ]
+    + [{"cine_referral_id": "of nobody", "cine_person_id": "S9", "cine_referral_date": BEFORE}],
+    "cin_census__child_protection_plan": [
+        {
+            "reference_date": CENSUS,
+            "la_child_id": "S1",
+            "referral_date": date(2025, 1, 13),
+            "start_date": date(2025, 2, 3),
+            "initial_category": "NEG",
+            "latest_category": "NEG",
+            "previous_plans": 1,
+        }
+    ],
+    "cin_census__assessment": [
+        {**OF_A_REFERRAL, "start_date": BEFORE, "authorisation_date": AFTER},
+        {**OF_A_REFERRAL, "start_date": AFTER},
+    ],
+    "cin_census__cin_plan": [
+        {**OF_A_REFERRAL, "reference_date": date(2024, 3, 31), "start_date": date(2024, 1, 8)},
+        {**OF_A_REFERRAL, "reference_date": date(2024, 3, 31), "start_date": BEFORE, "end_date": BEFORE},
+        {**OF_A_REFERRAL, "start_date": BEFORE, "end_date": AFTER},
+        {**OF_A_REFERRAL, "start_date": AFTER},
+    ],
+    "cin_census__section_47": [
+        {**OF_A_REFERRAL, "start_date": BEFORE, "conference_target_date": AFTER, "initial_conference_date": AFTER},
+        {**OF_A_REFERRAL, "start_date": AFTER},
+    ],
+    "cin_census__child_protection_review": [
+        {"reference_date": CENSUS, "la_child_id": "S1", "plan_start_date": date(2025, 2, 3), "review_date": day}
+        for day in (BEFORE, AFTER)
+    ],
+    "ssda903__review": [{"child": "S1", "review_date": day, "review_code": "PN1"} for day in (BEFORE, AFTER)],
+    "ssda903__missing": [
+        {"child": "S1", "kind": "M", "missing_from": BEFORE, "missing_to": AFTER},
+        {"child": "S1", "kind": "A", "missing_from": AFTER},
+    ],
+    "ssd__ssd_involvements": [
+        {
+            "invo_involvements_id": name,
+            "invo_person_id": "S1",
+            "invo_professional_id": "W1",
+            "invo_involvement_start_date": day,
+            "invo_involvement_end_date": AFTER,
+        }
+        for name, day in (("begun", BEFORE), ("to come", AFTER))
+    ],
+    "improvement_plan__action": [{"action_id": name, "area": "A", "action": "Mend it"} for name in ("A1", "A2")],
+    "improvement_plan__rating": [
+        {"action_id": "A1", "rated_date": day, "rating": rating}
+        for day, rating in ((date(2025, 1, 6), "red"), (BEFORE, "amber"), (AFTER, "green"))
+    ],
+    "targets__target": [{"indicator": "plans_in_time", "period_start": AFTER, "target": 60, "amber_from": 50}],
+    "term_dates__term": [{"start_date": AFTER, "end_date": AFTER, "academic_year": "2024/25"}],
+    "la_codes__local_authority": [{"la_code": "883", "la_name": "Thurrock", "gss_code": "E06000034"}],
+    "ssd__ssd_cp_plans": [
+        {
+            "cppl_cp_plan_id": name,
+            "cppl_person_id": "S1",
+            "cppl_referral_id": referral,
+            "cppl_cp_plan_start_date": day,
+            "cppl_cp_plan_end_date": end,
+            "cppl_cp_plan_latest_category": "EMO",
+        }
+        for name, referral, day, end in (
+            ("both", "both", date(2025, 2, 3), BEFORE),
+            ("new", "new", BEFORE, None),
+            ("to come", None, AFTER, None),
+        )
+    ],
     "ssda903__header": [{"child": "S1", "birth_date": BORN}],
     "ssda903__episode": [
         {"child": "S1", "start_date": date(2024, 3, 4), "start_reason": "S", "legal_status": "C1"},
@@ -137,6 +233,7 @@ BEGUN = [
     ("fct_continuing_care", "package_id"),
     ("fct_early_notification", "notification_id"),
     ("fct_short_break", "service"),
+    ("fct_involvement", "involvement_id"),
 ]
 
 
@@ -161,7 +258,15 @@ def test_what_is_of_no_known_child_is_cut_at_the_day_too(story: Warehouse, table
 
 
 @pytest.mark.parametrize(
-    "fact", ["fct_mediation_appeal", "fct_complaint", "fct_ehe_cme", "fct_continuing_care", "fct_short_break"]
+    "fact",
+    [
+        "fct_mediation_appeal",
+        "fct_complaint",
+        "fct_ehe_cme",
+        "fct_continuing_care",
+        "fct_short_break",
+        "fct_involvement",
+    ],
 )
 def test_what_ends_later_is_open(story: Warehouse, fact: str) -> None:
     assert story.column(f"select is_open from core.{fact}") == [True]
@@ -227,6 +332,92 @@ def test_an_episode_that_the_return_and_the_dataset_hold_is_one_and_each_adds_wh
         (date(2024, 9, 2), None, "C2", True, "ssda903"),
         (BEFORE, None, None, True, "ssd"),
     ]
+
+
+def test_a_child_in_need_of_the_census_and_of_the_dataset_is_one_episode_and_the_dataset_knows_first_that_it_ended(
+    story: Warehouse,
+) -> None:
+    rows = story.rows(
+        "select referral_date, primary_need, closure_date, is_open, source_extract, child_id is not null as is_known "
+        "from core.fct_cin_episode order by referral_date, social_care_id"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (date(2023, 5, 2), "N1", date(2023, 9, 4), False, "cin_census", True),
+        (date(2024, 2, 5), "N1", BEFORE, False, "cin_census", True),
+        (date(2025, 1, 13), "N1", None, True, "cin_census", True),
+        (BEFORE, "N2", None, True, "ssd", True),
+        (BEFORE, None, None, True, "ssd", False),
+    ]
+
+
+def test_a_protection_plan_of_the_census_and_of_the_dataset_is_one(story: Warehouse) -> None:
+    rows = story.rows(
+        "select start_date, referral_date, end_date, initial_category, latest_category, previous_plans, is_open, "
+        "source_extract from core.fct_child_protection_plan order by start_date"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (date(2025, 2, 3), date(2025, 1, 13), BEFORE, "NEG", "EMO", 1, False, "cin_census"),
+        (BEFORE, BEFORE, None, None, "EMO", None, True, "ssd"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fact", "begin"),
+    [
+        ("fct_cin_assessment", "start_date"),
+        ("fct_section_47", "start_date"),
+        ("fct_child_protection_review", "review_date"),
+        ("fct_looked_after_review", "review_date"),
+        ("fct_missing_episode", "missing_from_date"),
+    ],
+)
+def test_what_social_care_did_later_does_not_exist_and_the_rest_is_the_childs(
+    story: Warehouse, fact: str, begin: str
+) -> None:
+    child_id = story.row("select child_id from core.dim_child where case_id = 'K1'")["child_id"]
+    assert story.rows(f"select {begin} as begun, child_id from core.{fact}") == [
+        {"begun": BEFORE, "child_id": child_id}
+    ]
+
+
+def test_what_social_care_ended_later_is_not_known(story: Warehouse) -> None:
+    assessment = story.row("select authorisation_date, is_authorised from core.fct_cin_assessment")
+    assert assessment == {"authorisation_date": None, "is_authorised": False}
+    enquiry = story.row("select conference_target_date, initial_conference_date from core.fct_section_47")
+    assert enquiry == {"conference_target_date": AFTER, "initial_conference_date": None}
+    assert story.row("select missing_to_date, is_open from core.fct_missing_episode") == {
+        "missing_to_date": None,
+        "is_open": True,
+    }
+
+
+def test_a_plan_of_a_child_in_need_is_as_the_latest_census_has_it_and_one_that_dropped_out_is_not_open(
+    story: Warehouse,
+) -> None:
+    rows = story.rows("select start_date, end_date, is_open, census_reference_date from core.fct_cin_plan order by 1")
+    assert [tuple(row.values()) for row in rows] == [
+        (date(2024, 1, 8), None, False, date(2024, 3, 31)),
+        (BEFORE, None, True, CENSUS),
+    ]
+
+
+def test_an_action_has_its_latest_rating_by_the_day(story: Warehouse) -> None:
+    rows = story.rows("select action_id, latest_rating, latest_rated_date from core.fct_improvement_action order by 1")
+    assert [tuple(row.values()) for row in rows] == [("A1", "amber", BEFORE), ("A2", None, None)]
+    assert story.column("select rating from core.fct_improvement_rating order by rated_date") == ["red", "amber"]
+
+
+def test_what_is_set_ahead_is_there_before_its_day(story: Warehouse) -> None:
+    assert story.rows("select indicator, period_start_date, target from core.fct_target") == [
+        {"indicator": "plans_in_time", "period_start_date": AFTER, "target": 60}
+    ]
+    assert story.column("select start_date from core.dim_term") == [AFTER]
+    assert story.column("select la_name from core.dim_local_authority") == ["Thurrock"]
+
+
+def test_a_school_that_closed_names_the_latest_that_took_over_by_the_day(story: Warehouse) -> None:
+    rows = story.rows("select urn, successor_urn from core.dim_establishment order by urn")
+    assert [tuple(row.values()) for row in rows] == [("100", None), ("99", "100")]
 
 
 def test_results_exist_from_july_of_their_year(story: Warehouse, build: Build) -> None:

@@ -1,4 +1,19 @@
--- One row per establishment of the register.
+-- One row per establishment of the register, with the latest of those that took over from it: a school that closed to
+-- become an academy has one.
+with successors as (
+    select
+        link.urn,
+        link.link_urn
+    from {{ ref('stg_gias__link') }} as link
+    cross join {{ source('landing', 'run') }} as run
+    where
+        link.link_type ilike 'successor%'
+        and coalesce(link.link_established_date <= run.as_at, true)
+    qualify row_number() over (
+        partition by link.urn order by link.link_established_date desc nulls last, link.link_urn asc
+    ) = 1
+)
+
 select
     establishment.urn,
     establishment.ukprn,
@@ -14,6 +29,7 @@ select
     establishment.register_status,
     establishment.open_date,
     {{ by_as_at('establishment.close_date') }} as close_date,
+    successors.link_urn as successor_urn,
     establishment.postcode,
     -- 1 open, 2 closed, 3 open but proposed to close, 4 proposed to open: the dates decide, the status where they lack
     (
@@ -33,3 +49,5 @@ select
     establishment.source_row
 from {{ ref('stg_gias__establishment') }} as establishment
 cross join {{ source('landing', 'run') }} as run
+-- left: most have no successor
+left join successors on establishment.urn = successors.urn
