@@ -87,6 +87,11 @@ class FileEntry(BaseModel):
         return self.rows_loaded if self.rows_standing is None else self.rows_standing
 
     @property
+    def has_landed(self) -> bool:
+        """Whether this load brought the content, anew or again."""
+        return self.status in ("landed", "redelivered", "reread")
+
+    @property
     def content(self) -> Content:
         """What tells this content from any other of its table: sheets of one workbook share a hash."""
         return self.sha256, self.sheet

@@ -23,6 +23,7 @@ from connectors.configuration import Configuration, read_configuration
 from connectors.errors import SendError
 from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
+from connectors.manifest import DeliveredBefore
 from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
 from flows.summary import FailedLoad, LoadLine, RuleLine, RunSummary
@@ -173,21 +174,31 @@ class Run:
             keep_failed_loads(self.home, self._failed_loads())
 
     def _failed_loads(self) -> list[FailedLoad]:
-        """The loads that failed or refused a file, with when the last good one of their extract landed."""
+        """The loads that failed or refused a file, with since when what stands in place of that is there."""
         failed = []
         for line in self._loads:
             if line.problem is None and not line.refused:
                 continue
-            good = [
-                manifest.landed_at
-                for manifest in known_manifests(self.home.landing, extract=line.extract)
-                if manifest.status != "refused"
-            ]
             refused = "; ".join(f"{file} was refused: {reason}" for file, reason in line.refused)
             problem = (line.problem or refused).removeprefix(f"{line.extract}: ")
-            since = max(good).isoformat(sep=" ") if good else None
-            failed.append(FailedLoad(line.extract, line.status, problem, since))
+            failed.append(FailedLoad(line.extract, line.status, problem, self._stands_since(line)))
         return failed
+
+    def _stands_since(self, line: LoadLine) -> str | None:
+        """When the extract last landed (UTC), or where files were refused the tables they were for; None: never."""
+        manifests = known_manifests(self.home.landing, extract=line.extract)
+        refused = DeliveredBefore(manifests).refused.values() if line.refused else ()
+        moments = []
+        for table in {entry.table for entry in refused} or {None}:
+            landed = [
+                manifest.landed_at
+                for manifest in manifests
+                if any(entry.has_landed and table in (None, entry.table) for entry in manifest.files)
+            ]
+            if not landed:
+                return None
+            moments.append(max(landed))
+        return min(moments).isoformat(sep=" ")
 
     @functools.cached_property
     def _inputs(self) -> str:

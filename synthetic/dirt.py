@@ -514,7 +514,7 @@ def _in_utf_16(sheet: _Sheet, _: np.random.Generator) -> bool:
 
 
 def _in_utf_16_unmarked(sheet: _Sheet, _: np.random.Generator) -> bool:
-    if sheet.sheet or not _csv_text(sheet).isascii():
+    if sheet.sheet:
         return False
     sheet.encoding = "utf-16-le"
     return True

@@ -82,3 +82,19 @@ def test_the_status_says_it_until_the_loads_go_well(home: Home) -> None:
     load_all(home)
     failed: list[FailedLoad] = list(current_status(home).loads_failed)
     assert [load.extract for load in failed] == ["targets"]
+
+
+def test_a_table_whose_file_is_refused_stands_since_it_last_landed_whatever_else_lands(home: Home) -> None:
+    home.configuration.write_text(
+        CONFIGURATION.partition("  targets")[0] + "  improvement_plan: {kind: csv, path: extracts/plan}\n"
+    )
+    folder = home.folder / "extracts" / "plan"
+    folder.mkdir()
+    (folder / "action.csv").write_text("action_id,area,action\nA1,A,Mend it\n")
+    (folder / "rating.csv").write_text("action_id,rated_date,rating\nA1,2026-08-01,red\n")
+    then = datetime(2026, 9, 1, 2)
+    load_extract(read_configuration(home.folder), "improvement_plan", "000002-improvement_plan", "a run", then)
+    (folder / "action.csv").write_text("action_id,area,action\nA1,A,Mend it soon\n")
+    (folder / "rating.csv").write_text("action_id\nA1\n")
+    (failed,) = load_all(home).loads_failed
+    assert (failed.extract, failed.status, failed.stands_since) == ("improvement_plan", "refused", str(then))
