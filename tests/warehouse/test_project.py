@@ -97,7 +97,7 @@ def test_every_core_and_list_column_says_whether_it_is_personal(dbt: Dbt) -> Non
 
 
 def test_every_core_and_list_model_has_contract_owner_group_and_access(dbt: Dbt) -> None:
-    assert len(marts(dbt)) == 55
+    assert len(marts(dbt)) == 56
     for model in marts(dbt).values():
         assert model.contract.enforced, model.name
         assert model.config.meta["owner"], model.name
