@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -94,6 +95,7 @@ def check(json_output: Json = False) -> None:
 
 
 def _tell(checked: Any, is_json: bool) -> None:
+    from checks.rules import NEEDS
     from returns.standing import counts_by_rule
 
     lines = counts_by_rule(checked.findings)
@@ -107,6 +109,7 @@ def _tell(checked: Any, is_json: bool) -> None:
                 "known_at": checked.known_at,
                 "rows": checked.rows,
                 "rules": [dict(zip(headings, line, strict=True)) for line in lines],
+                "not_applicable": [result.rule_id for result in checked.not_applicable],
                 "held_by": checked.held_by,
             }
         )
@@ -115,6 +118,9 @@ def _tell(checked: Any, is_json: bool) -> None:
         out = Console(stderr=True, soft_wrap=True)
         rows = ", ".join(f"{count:,} {table}" for table, count in checked.rows.items())
         out.print(f"SEN2 {checked.year}, as at {checked.as_at}: {rows}.", highlight=False)
+        for needed, count in sorted(Counter(result.rule.needs for result in checked.not_applicable).items()):
+            advice = "send sen2 import" if needed == "previous_return" else "the extract dfe_ehc_plans"
+            out.print(f"{count} rules do not apply without {NEEDS[str(needed)]}: {advice}.", highlight=False)
         ready = "Ready to be signed off: send sen2 sign-off"
         out.print(f"{len(checked.held_by)} reasons hold it." if checked.held_by else ready, highlight=False)
     if checked.held_by:
@@ -145,7 +151,8 @@ def sign_off_return(
     json_output: Json = False,
 ) -> None:
     """Sign the return off: checked anew, written, validated, and kept for good."""
-    from returns.versions import ReturnHeld, sign_off, version_folder
+    from returns.kept import version_folder
+    from returns.versions import ReturnHeld, sign_off
 
     home = Home.from_environment()
     with progress("Signing off", json_output):
@@ -203,7 +210,7 @@ def export(
             if target is not None:
                 write(target)
         invalid = validate(xml, known) if xml else []
-        errors = len(check_opened(connection, _store(home)).errors)
+        errors = len(check_opened(connection, _store(home), home).errors)
     faults = [f"{errors:,} errors found by the rules"] * (errors > 0)
     faults += [f"{len(invalid):,} places that break the schema, the first at line {i.line:,}" for i in invalid[:1]]
     told = f", with {' and '.join(faults)}" if faults else ""
@@ -236,7 +243,8 @@ def reproduce_version(
     year: Year = None,
 ) -> None:
     """Rebuild a signed-off version from the landing and compare it with what was signed, byte for byte."""
-    from returns.versions import reproduce, signed_version
+    from returns.kept import signed_version
+    from returns.versions import reproduce
 
     home = Home.from_environment()
     version = signed_version(home, _in_hand(year), number)
