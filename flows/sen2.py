@@ -237,6 +237,40 @@ def compare(
         print_rows("Differences", ["kind", "module", "person", "request", "number", "item", "was", "now"], rows)
 
 
+@sen2.command("import")
+def import_return(
+    path: Annotated[Path, typer.Argument(help="An earlier year's XML, template or workbook, or Blade folder.")],
+    year: Annotated[
+        int | None, typer.Option(help="January of which year, where the file does not say; by default last year's.")
+    ] = None,
+    records: Annotated[
+        Path | None,
+        typer.Option(help="Also write its records to this workbook, the start of an ehc_case extract to complete."),
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Take in an earlier year's return: this year's is held against it, and it can start a council's records."""
+    import duckdb
+
+    from returns.previous import SCHEMA, take_in
+    from returns.records import write_records
+
+    home = Home.from_environment()
+    with progress("Taking in the return", json_output), home.lock(), duckdb.connect() as connection:
+        reading = take_in(home, path, year or _in_hand(None) - 1, connection)
+        started = write_records(connection, SCHEMA, reading.year, records) if records else None
+    if json_output:
+        print_json({"year": reading.year, "rows": reading.rows, "records": started and asdict(started)})
+        return
+    out = Console(soft_wrap=True, highlight=False)
+    out.print(f"The return of {reading.year} is taken in: {reading.rows['sen2_person']:,} persons. Personal data.")
+    if started:
+        out.print(f"{records} holds {sum(started.rows.values()):,} records. In send.yml, below sources:")
+        out.print(f"  ehc_case: {{kind: excel, path: {records}}}", markup=False)
+        for table, column, count in started.to_complete:
+            out.print(f"To complete: {table}.{column}, {count:,} times.")
+
+
 @sen2.command("reproduce")
 def reproduce_version(
     number: Annotated[int, typer.Argument(help="The version, for example 1.")],

@@ -111,7 +111,7 @@ def take_in(home: Home, path: Path, year: int, connection: duckdb.DuckDBPyConnec
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700)
     try:
-        _copy(path, partial / (path.name or "return"))
+        _copy(path, partial / (path.resolve().name.lstrip(".") or "return"))
         shutil.rmtree(folder / IMPORTED, ignore_errors=True)
         partial.rename(folder / IMPORTED)
     except BaseException:
