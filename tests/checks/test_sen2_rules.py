@@ -661,6 +661,16 @@ OF_LAST_YEAR = {"plan_gone_since_last_year", "open_request_gone_since_last_year"
 """Rules whose record stands in last year's return alone: that file has no rows, and its child may be nobody's here."""
 
 
+NOTHING_KNOWN = pa.table(
+    {
+        "finding_key": pa.array([], pa.string()),
+        "first_seen_at": pa.array([], pa.timestamp("us")),
+        "state": pa.array([], pa.string()),
+    }
+)
+"""Findings of earlier runs: none."""
+
+
 @pytest.fixture(scope="module")
 def clean_return() -> Iterator[Connection]:
     with duckdb.connect() as connection:
@@ -786,20 +796,27 @@ def test_soda_says_what_the_queries_say_and_each_finding_names_its_child(
     assert {result.rule_id: result.failed_rows for result in results if result.outcome != "passed"} == {
         rule.rule_id: len(found) for rule in rules.values() if rule.query and (found := found_by(rule, returned))
     }
-    known = pa.table(
-        {
-            "finding_key": pa.array([], pa.string()),
-            "first_seen_at": pa.array([], pa.timestamp("us")),
-            "state": pa.array([], pa.string()),
-        }
-    )
-    captured = capture_findings(returned, results, known, seen_at=datetime(2027, 1, 21))
+    captured = capture_findings(returned, results, NOTHING_KNOWN, seen_at=datetime(2027, 1, 21))
     assert captured == results
     needs = returned.execute(
         "select record_id, child_id, value, source_file, source_row from checks.finding "
         "where rule_id = 'need_type_invalid'"
     ).fetchall()
-    assert needs == [("R1", "P1", "NSA", "case.csv", 7)]
+    assert needs == [("C1", "P1", "NSA", "case.csv", 7)]
+
+
+def test_two_placements_of_one_request_that_break_one_rule_are_two_findings(returned: Connection) -> None:
+    """Each with the record, the file and the row it is mended in."""
+    change("sen2_placement_detail", urn="100009", ukprn=None)(returned)
+    for number in (1, 2):
+        place = {"record_id": f"L{number}", "source_file": f"{number}.csv", "source_row": number}
+        change("sen2_placement_detail", f"placement_detail_number = {number}", **place)(returned)
+    results = verify_contracts(returned, [CONTRACTS / RETURN_LAYER / "sen2_placement_detail.yml"])
+    capture_findings(returned, results, NOTHING_KNOWN, seen_at=datetime(2027, 1, 21))
+    assert returned.execute(
+        "select record_id, source_file, source_row, child_id from checks.finding "
+        "where rule_id = 'placement_urn_unknown' order by record_id"
+    ).fetchall() == [("L1", "1.csv", 1, "P1"), ("L2", "2.csv", 2, "P1")]
 
 
 @pytest.mark.parametrize("table", COLUMNS)
