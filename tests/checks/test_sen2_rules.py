@@ -374,6 +374,10 @@ ASSESSMENT: dict[str, Case] = {
     "historical_assessment_without_plan": case(
         (assessment(assessment_outcome="H"), NO_PLAN), assessment(assessment_outcome="H")
     ),
+    "historical_assessment_with_new_plan": case(
+        (assessment(assessment_outcome="H"), plan(start_date="2026-01-01")),
+        (assessment(assessment_outcome="H"), plan(start_date="2025-12-31")),
+    ),
 }
 
 NAMED_PLAN: dict[str, Case] = {
@@ -641,6 +645,7 @@ ALSO_FOUND: dict[str, Steps] = {
 }
 """Further ways to break a rule that says several things."""
 ALSO_LET_PASS: dict[str, Steps] = {
+    "sen2_assessment.historical_assessment_with_new_plan": (assessment(assessment_outcome="H"), TRANSFERRED),
     "sen2_header.placements_missing_for_many": (
         children(range(2, 102), without=NEITHER_PLANS_NOR_PLACES),
         remove("sen2_placement_detail", "requests_id in ('R2', 'R3', 'R4', 'R5', 'R6')"),

@@ -11,17 +11,18 @@ from operations.store import OperationsStore
 from returns.standing import Finding, check_return
 from warehouse.home import Home
 
-OF_RECORD = "select 1 from sen2.{table} as held, sen2.sen2_header as header where held.record_id = $record and {when}"
+OF_RECORD = "select 1 from sen2.{table} as held, sen2.sen2_header as header where held.record_id = $record and ({when})"
 OF_REVIEW = (
     "select 1 from sen2.sen2_active_plans as held inner join landing.ehc_case__review as review "
     "on held.record_id = review.plan_id and held.review_meeting is not distinct from review.meeting_date "
-    "where review.review_id = $record and {when}"
+    "where review.review_id = $record and ({when})"
 )
 OF_OTHER_PERSON = "exists (select 1 from sen2.sen2_person as other where other.person_id <> held.person_id and {same})"
 OF_ASSESSMENT = (
     "(select assessment_outcome from sen2.sen2_assessment as made where made.requests_id = held.requests_id)"
 )
 OF_REQUEST = "(select request_outcome from sen2.sen2_requests as made where made.requests_id = held.requests_id)"
+START_OF_PLAN = "(select start_date from sen2.sen2_named_plan as made where made.requests_id = held.requests_id)"
 OVERLAPPING = (
     "exists (select 1 from sen2.sen2_placement_detail as other where other.requests_id = held.requests_id "
     "and other.placement_detail_number <> held.placement_detail_number and other.placement_rank = 1 "
@@ -76,9 +77,9 @@ SHOWN: dict[str, Shown] = {
         "held.assessment_outcome in ('Y', 'N') and held.assessment_outcome_date is null",
     ),
     "assessment_outcome_before_request_received": (
-        "assessment_outcome_before_request_outcome",
+        "assessment_outcome_before_request_outcome historical_assessment_with_new_plan",
         "sen2_assessment",
-        "held.assessment_outcome_date is not null",
+        f"held.assessment_outcome_date is not null or year({START_OF_PLAN}) = header.year - 1",
     ),
     "plan_without_issued_assessment": (
         "assessment_not_issued_with_plan",

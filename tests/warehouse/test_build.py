@@ -38,8 +38,10 @@ def test_a_build_has_every_model_but_those_made_of_findings(built: tuple[Home, D
         if node.resource_type == "model" and "after_checks" not in node.tags
     }
     with duckdb.connect(str(home.building), read_only=True) as connection:
-        built = connection.sql("select table_schema, table_name, table_type from information_schema.tables").fetchall()
-    assert expected <= set(built)
+        relations = connection.sql(
+            "select table_schema, table_name, table_type from information_schema.tables"
+        ).fetchall()
+    assert expected <= set(relations)
 
 
 def test_every_view_can_be_asked_once_the_build_is_renamed_and_attached_under_another_name(
