@@ -1,18 +1,28 @@
-"""``make bench-sen2``: the SEN2 return of all England made in DuckDB, and how fast it is written as XML."""
+"""``make bench-sen2``: the SEN2 return of all England made in DuckDB; how fast it is written as XML and checked.
+
+Three of the rules are also written as the sector usually writes them, a pandas function called row by row, and run on
+the same rows in the same process: what is told is the ratio.
+"""
 
 from __future__ import annotations
 
 import argparse
+import re
 import resource
 import tempfile
 import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 
+from checks.rules import Rule, read_contracts, return_contract_paths
+from checks.verification import prepare, verify_contracts
+from returns.previous import empty_previous, know_persons
 from returns.specification import read_specification
 from returns.surveys import survey_of_year
 from returns.tables import Stamp
@@ -56,7 +66,8 @@ def make_return(connection: duckdb.DuckDBPyConnection, plans: int, requests: int
         "false as sen_unit_indicator, true as resourced_provision_indicator from {schema}.sen2_assessment",
         "active_plans": "select requests_id, person_id, null::varchar as transfer_la, "
         "start_date + 300 as review_meeting, "
-        "'A' as review_outcome, start_date + 320 as last_review, start_date + 325 as review_draft, "
+        "'A' as review_outcome, start_date + 320 + day(start_date)::integer % 12 as last_review, "
+        "start_date + 325 as review_draft, "
         "date '2027-02-15' as phase_transfer_due_date, null::date as phase_transfer_final_date "
         "from {schema}.sen2_named_plan",
         "placement_detail": "select requests_id, 1 as placement_detail_number, person_id, '100001' as urn, "
@@ -75,6 +86,117 @@ def make_return(connection: duckdb.DuckDBPyConnection, plans: int, requests: int
         connection.execute(f"create or replace table {schema}.sen2_{module} as {statement.format(schema=schema)}", used)
 
 
+LOOKED_UP = """
+    create schema if not exists landing;
+    create schema if not exists core;
+    create or replace table landing.run as select reference_date as as_at from sen2.sen2_header;
+    create or replace table landing.quarantine (extract varchar, "table" varchar, record_id varchar);
+    create or replace table landing.gias__establishment (
+        urn varchar, type_of_resourced_provision_name varchar, boarding_establishment_name varchar,
+        _delivery bigint, _file varchar, _row bigint
+    );
+    create or replace table core.dim_establishment as
+        select '100001' as urn, 'Community school' as establishment_type, date '1990-09-01' as open_date,
+            null::date as close_date, false as is_special, 18 as statutory_high_age;
+    create or replace table core.fct_published_figure (
+        la_code varchar, return_year integer, indicator varchar, age varchar, value decimal(18, 2),
+        source_file varchar, source_row bigint
+    );
+"""
+
+
+def upn_is_wrong(row: Any) -> bool:
+    """``upn_invalid``, row by row."""
+    letters = "ABCDEFGHJKLMNPQRTUVWXYZ"
+    upn = row["upn"]
+    if upn is None or pd.isna(upn):
+        return False
+    if not re.fullmatch(r"[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]", upn):
+        return True
+    values = [int(sign) if sign.isdigit() else letters.index(sign) for sign in upn[1:]]
+    return bool(upn[0] != letters[sum(place * value for place, value in enumerate(values, start=2)) % 23])
+
+
+def review_is_late(row: Any) -> bool:
+    """``review_decision_after_4_weeks``, row by row."""
+    meeting, decision = row["review_meeting"], row["last_review"]
+    return not pd.isna(meeting) and not pd.isna(decision) and (decision - meeting).days > 28
+
+
+def plan_starts_later(row: Any) -> bool:
+    """``plan_start_after_reference_date``, row by row."""
+    return not pd.isna(row["start_date"]) and row["start_date"] > row["reference_date"]
+
+
+ROW_BY_ROW: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "upn_invalid": ("sen2_person", upn_is_wrong),
+    "review_decision_after_4_weeks": ("sen2_active_plans", review_is_late),
+    "plan_start_after_reference_date": ("sen2_named_plan", plan_starts_later),
+}
+
+
+def add_what_rules_read(connection: duckdb.DuckDBPyConnection) -> None:
+    """Adds what the rules read beside the items: each record's file and row, the register, the day."""
+    for module in read_specification(YEAR).modules:
+        for column in ("record_id varchar", "source_file varchar default 'case.csv'", "source_row bigint default 7"):
+            connection.execute(f"alter table sen2.{module.table} add column if not exists {column}")
+    connection.execute(LOOKED_UP)
+    empty_previous(connection, read_specification(YEAR - 1))
+    know_persons(connection)
+    prepare(connection)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long a piece of work takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def count_of(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The one number that the query gives."""
+    (count,) = connection.execute(query).fetchone() or (0,)
+    return int(count)
+
+
+def count_row_by_row(rows: pd.DataFrame, is_wrong: Callable[[Any], bool], counted: list[int]) -> None:
+    """Adds to ``counted`` how many of the rows are wrong."""
+    counted.append(int(rows.apply(is_wrong, axis=1).sum()))
+
+
+def time_rules(connection: duckdb.DuckDBPyConnection) -> tuple[int, float, float]:
+    """All rules through Soda, and the queries of those that apply bare: how many, and the seconds of each way."""
+    results = []
+    by_soda = seconds(lambda: results.extend(verify_contracts(connection, return_contract_paths())))
+    rules = [result.rule for result in results if result.has_run and result.rule.query]
+    bare = seconds(lambda: [count_of(connection, f"select count(*) from ({rule.query})") for rule in rules])
+    return len(rules), by_soda, bare
+
+
+def time_row_by_row(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, float, float]]:
+    """For each of three rules: its id, what it finds, and the seconds of its query and of the pandas function.
+
+    Raises ``ValueError`` where the two do not find equally many. Reading the rows into pandas is not counted.
+    """
+    rules: dict[str, Rule] = {
+        rule.rule_id: rule for contract in read_contracts(return_contract_paths()) for rule in contract.rules
+    }
+    (survey_day,) = connection.execute("select reference_date from sen2.sen2_header").fetchone() or (date.max,)
+    timed = []
+    for rule_id, (table, is_wrong) in ROW_BY_ROW.items():
+        query = f"select count(*) from ({rules[rule_id].query})"
+        by_query = seconds(partial(count_of, connection, query))
+        rows = connection.execute(f"from sen2.{table}").df()
+        rows["reference_date"] = pd.Timestamp(survey_day)
+        wrong: list[int] = []
+        by_row = seconds(partial(count_row_by_row, rows, is_wrong, wrong))
+        found = count_of(connection, query)
+        if wrong != [found]:
+            raise ValueError(f"{rule_id} finds {found:,} by its query and {wrong[0]:,} row by row.")
+        timed.append((rule_id, found, by_query, by_row))
+    return timed
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints how many persons a second are written, and the peak memory of the process that writes them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -91,16 +213,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ) as connection:
                 make_return(connection, options.plans, options.requests)
         with duckdb.connect(str(database), read_only=True, config=limits) as connection:
-            started = time.perf_counter()
             target = Path(folder, "return.xml")
+            started = time.perf_counter()
             persons = write_xml(connection, read_specification(YEAR), target, STAMP)
-            seconds = time.perf_counter() - started
+            taken = time.perf_counter() - started
         megabytes = target.stat().st_size / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{persons:,} persons written in {seconds:.1f} s: {persons / seconds:,.0f} a second, {megabytes:,.0f} MB of XML"
-    )
-    print(f"peak memory {peak:,.0f} MB")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"{persons:,} persons written in {taken:.1f} s: {persons / taken:,.0f} a second, {megabytes:,.0f} MB of XML"
+        )
+        print(f"peak memory {peak:,.0f} MB")
+        target.unlink()
+        with duckdb.connect(config={"threads": "2", "temp_directory": folder}) as connection:
+            make_return(connection, options.plans, options.requests)
+            add_what_rules_read(connection)
+            count, by_soda, bare = time_rules(connection)
+            print(f"{count} rules through Soda in {by_soda:.1f} s, bare in {bare:.1f} s: {by_soda / bare:.1f} times")
+            for rule_id, found, by_query, by_row in time_row_by_row(connection):
+                print(
+                    f"{rule_id} ({found:,} found): {by_query:.3f} s, row by row in pandas {by_row:.1f} s, "
+                    f"{by_row / by_query:,.0f} times as long"
+                )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from checks.rules import (
+    NEEDS,
     Rule,
     contract_paths,
     inspection_contract_paths,
@@ -111,12 +112,17 @@ def sen2_page() -> str:
         "read in a source and what is recalled. Whoever holds the specification enters DfE's number as `dfe_rule_no`.",
         "Each rule is tried on a record that breaks it and on one that just does not, in",
         "`tests/checks/test_sen2_rules.py`, under `table.rule`.",
+        "",
+        "Some rules need something beside the return: last year's (signed off here, or taken in by `send sen2 import`)",
+        "or DfE's published figures (the extract `dfe_ehc_plans`). Without it they are *not applicable*: they have not",
+        "passed, and hold nothing.",
     ]
     for contract in contracts:
         lines += ["", f"## {contract.table}", ""]
         lines += [
-            "| rule | severity | items | basis | why it matters | what to do | first year | last year | DfE number |",
-            "|---|---|---|---|---|---|---|---|---|",
+            "| rule | severity | items | needs | basis | why it matters | what to do | first year | last year "
+            "| DfE number |",
+            "|---|---|---|---|---|---|---|---|---|---|",
         ]
         lines += [_return_row(rule) for rule in contract.rules]
     lines += [
@@ -153,6 +159,7 @@ def _return_row(rule: Rule) -> str:
         f"**{rule.name}** `{rule.rule_id}`",
         rule.severity,
         ", ".join(rule.items),
+        NEEDS[rule.needs] if rule.needs else "",
         rule.basis,
         rule.why,
         rule.remedy,

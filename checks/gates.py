@@ -102,7 +102,7 @@ def _missing(gate: Gate, results: Sequence[RuleResult], contracts: Path) -> list
         for table, schema in gate.tables.items()
         if f"{schema}/{table}" not in paths or not _matches(f"{schema}/{table}", gate.contracts)
     ]
-    has_run = {(result.dataset, result.rule_id) for result in results if result.has_run}
+    has_run = {(result.dataset, result.rule_id) for result in results if result.is_settled}
     for dataset, path in paths.items():
         if not _matches(dataset, needed):
             continue

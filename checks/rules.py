@@ -17,6 +17,8 @@ OWNERS = ("sen_team", "schools_data_team", "health_steward", "social_care_stewar
 ATTRIBUTES = ("severity", "owner", "organisation", "item", "basis", "why", "remedy")
 BUILT_AFTER_CHECKS = ("lists/list_records_to_correct",)
 """Datasets made from what the other checks found, so checked after them."""
+NEEDS = {"previous_return": "last year's return", "published_figures": "DfE's published figures"}
+"""What a rule of the return may need beside it, in words."""
 RETURN_LAYER = "sen2"
 """The layer of the SEN2 return: checked for the return and not with the nightly lists."""
 INSPECTION_LAYER = "annex_a"
@@ -33,7 +35,8 @@ class Rule:
 
     ``why`` says why it matters, ``remedy`` what an officer does, ``basis`` where it comes from. Rules of the SEN2
     return say more: the ``items`` they read, by tag; DfE's number where it is known; the first and the last year of
-    the return they hold for, None where there is no such bound.
+    the return they hold for, None where there is no such bound; and what they ``need`` beside the return, such as last
+    year's: a key of ``NEEDS``, and for published figures the ``indicator`` compared. Without it they do not apply.
     """
 
     rule_id: str
@@ -51,6 +54,8 @@ class Rule:
     dfe_rule_no: str | None = None
     first_year: int | None = None
     last_year: int | None = None
+    needs: str | None = None
+    indicator: str | None = None
 
     @property
     def layer(self) -> str:
@@ -123,6 +128,9 @@ def _rule(kind: str, body: dict[str, Any], dataset: str, shared: dict[str, Any])
     if kind not in ("failed_rows", "schema"):
         raise TypeError(f"{kind} is neither failed_rows nor schema")
     attributes = {**shared, **body["attributes"]}
+    needs, indicator = attributes.get("needs"), attributes.get("indicator")
+    if needs is not None and needs not in NEEDS:
+        raise ValueError(f"{body['qualifier']} needs {needs!r}, which is none of {', '.join(NEEDS)}")
     number, first_year, last_year = (attributes.get(key) for key in ("dfe_rule_no", "first_year", "last_year"))
     return Rule(
         rule_id=str(body["qualifier"]),
@@ -136,6 +144,8 @@ def _rule(kind: str, body: dict[str, Any], dataset: str, shared: dict[str, Any])
         dfe_rule_no=None if number is None else str(number),
         first_year=None if first_year is None else int(first_year),
         last_year=None if last_year is None else int(last_year),
+        needs=needs,
+        indicator=indicator,
     )
 
 

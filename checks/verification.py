@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Any, Literal
 
 import duckdb
+import yaml
 
 from checks.rules import Contract, ContractUnreadable, Rule, contract_paths, dataset_of, read_contract
 from connectors.contract import all_contracts
@@ -27,12 +28,30 @@ DATA_SOURCE = "warehouse"
 logger = logging.getLogger(__name__)
 SODA_LOGGERS = ("soda", "soda_core", "soda_duckdb")
 
-Outcome = Literal["passed", "failed", "crashed", "skipped"]
+Outcome = Literal["passed", "failed", "crashed", "skipped", "not_applicable"]
+
+# What a rule of the return may need beside it: the table where it would be, and whether that holds any.
+IS_THERE = {
+    "previous_return": ("sen2_previous.origin", "select 1 from sen2_previous.origin"),
+    "published_figures": (
+        "core.fct_published_figure",
+        """
+        select 1
+        from core.fct_published_figure as figure
+        inner join sen2.sen2_header as header on figure.la_code = header.lea
+        where figure.indicator = $indicator
+            and figure.value is not null
+            and figure.return_year between header.year - 2 and header.year
+        """,
+    ),
+}
 
 
 @dataclass(frozen=True)
 class RuleResult:
     """How one rule ended. ``crashed`` and ``skipped`` mean it said nothing about the data: neither is a pass.
+
+    ``not_applicable`` is no pass either, but nothing is amiss: there is no last year's return, say, to compare with.
 
     ``failed_rows`` counts rows of its query; ``seconds`` is the time its statement took.
     """
@@ -76,6 +95,11 @@ class RuleResult:
     def has_run(self) -> bool:
         """Whether it said anything about the data."""
         return self.outcome in ("passed", "failed")
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it ran, or has nothing to run on and so need not."""
+        return self.has_run or self.outcome == "not_applicable"
 
 
 def warm_up() -> None:
@@ -144,13 +168,31 @@ def verify_contracts(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path
         except ContractUnreadable as error:
             results.append(RuleResult(_rule_of_unreadable(dataset_of(path), str(error)), "crashed"))
     readable = [path for path in paths if dataset_of(path) in {contract.dataset for contract in contracts}]
+    inapplicable = {
+        (contract.dataset, rule.rule_id)
+        for contract in contracts
+        for rule in contract.rules
+        if rule.needs is not None and not _is_there(connection, rule)
+    }
     timed = _TimedConnection(connection)
-    verdicts = _verdicts(timed, contracts, readable)
+    verdicts = _verdicts(timed, contracts, readable, inapplicable)
     for contract in contracts:
         for rule in contract.rules:
             outcome, failed_rows = verdicts.get((contract.dataset, rule.rule_id), ("crashed", 0))
+            if (contract.dataset, rule.rule_id) in inapplicable:
+                outcome = "not_applicable"
             results.append(RuleResult(rule, outcome, failed_rows, timed.seconds_of(rule)))
     return results
+
+
+def _is_there(connection: duckdb.DuckDBPyConnection, rule: Rule) -> bool:
+    """Whether there is what the rule needs beside the return."""
+    table, question = IS_THERE[str(rule.needs)]
+    is_table = "select 1 from information_schema.tables where concat(table_schema, '.', table_name) = ?"
+    if connection.execute(is_table, [table]).fetchone() is None:
+        return False
+    values = {} if rule.indicator is None else {"indicator": rule.indicator}
+    return connection.execute(f"{question} limit 1", values).fetchone() is not None
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -203,8 +245,20 @@ def _data_source(connection: _TimedConnection) -> Any:
     )
 
 
+def _without(path: Path, rule_ids: set[str]) -> str:
+    """The contract's text without these rules, for Soda would run what has nothing to run on, and crash."""
+    written = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    written["checks"] = [
+        check for check in written["checks"] if not {str(body["qualifier"]) for body in check.values()} & rule_ids
+    ]
+    return yaml.safe_dump(written, allow_unicode=True, sort_keys=False)
+
+
 def _verdicts(
-    connection: _TimedConnection, contracts: Sequence[Contract], paths: Sequence[Path]
+    connection: _TimedConnection,
+    contracts: Sequence[Contract],
+    paths: Sequence[Path],
+    inapplicable: set[tuple[str, str]],
 ) -> dict[tuple[str, str], tuple[Outcome, int]]:
     """Soda's verdict on each rule by dataset and rule id; a rule it gave none on is absent."""
     warm_up()
@@ -221,11 +275,18 @@ def _verdicts(
         CheckOutcome.EXCLUDED: "skipped",
     }
     verdicts: dict[tuple[str, str], tuple[Outcome, int]] = {}
+
+    def source(path: Path) -> Any:
+        left_out = {rule_id for dataset, rule_id in inapplicable if dataset == dataset_of(path)}
+        if left_out:
+            return ContractYamlSource.from_str(_without(path, left_out), str(path))
+        return ContractYamlSource.from_file_path(str(path))
+
     with _silent():
         logs = Logs()
         try:
             session = ContractVerificationSession.execute(
-                contract_yaml_sources=[ContractYamlSource.from_file_path(str(path)) for path in paths],
+                contract_yaml_sources=[source(path) for path in paths],
                 data_source_impls=[_data_source(connection)],
                 logs=logs,
             )

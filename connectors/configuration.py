@@ -21,6 +21,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "csv": (".csv", ".tsv"),
     "excel": (".xlsx", ".xlsm", ".xls"),
     "xml": (".xml",),
+    "zip": (".zip",),
 }
 PACKED_SUFFIXES = frozenset({".zip", ".7z", ".gz"})
 OTHER_WORKBOOKS = frozenset({".xlsb", ".ods"})

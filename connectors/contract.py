@@ -18,7 +18,7 @@ CONTRACTS = Path(__file__).parent / "contracts"
 CODE_SETS = Path(__file__).parents[1] / "dbt_project" / "seeds" / "code_sets.csv"
 
 ColumnType = Literal["text", "code", "date", "datetime", "integer", "decimal", "boolean"]
-ReaderKind = Literal["csv", "excel", "xml", "database"]
+ReaderKind = Literal["csv", "excel", "xml", "database", "zip"]
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 SQL_TYPES: dict[ColumnType, str] = {
@@ -144,6 +144,29 @@ class XmlShape(_Strict):
     container: Container | None = None
 
 
+class PublishedFigures(_Strict):
+    """Figures taken from one file of a release: its rows on one breakdown topic, and our name of each column."""
+
+    file: str
+    topic: str
+    columns: dict[str, str] = Field(min_length=1)
+
+
+class Statistics(_Strict):
+    """How a release of DfE's statistics is laid out, and which of its figures are taken, at one geographic level."""
+
+    level: str
+    figures: tuple[PublishedFigures, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        topics = [(figures.file, figures.topic) for figures in self.figures]
+        indicators = [indicator for figures in self.figures for indicator in figures.columns.values()]
+        if len({*topics}) < len(topics) or len({*indicators}) < len(indicators):
+            raise ValueError("a file's topic is taken once, and each figure has a name of its own")
+        return self
+
+
 class ExtractContract(_Strict):
     """The contract of one extract. ``contract_version`` is a short hash of its YAML text.
 
@@ -166,6 +189,7 @@ class ExtractContract(_Strict):
     whole_file: bool = False
     passed_over: dict[str, tuple[str, ...]] = {}
     xml: XmlShape | None = None
+    statistics: Statistics | None = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -173,6 +197,8 @@ class ExtractContract(_Strict):
             raise ValueError("period columns are given if, and only if, the history is period")
         if ("xml" in self.readers) != (self.xml is not None):
             raise ValueError("the xml shape is given if, and only if, xml is among the readers")
+        if ("zip" in self.readers) != (self.statistics is not None):
+            raise ValueError("the statistics are given if, and only if, zip is among the readers")
         if self.whole_file and self.history != "whole":
             raise ValueError("a file can be whole only where the history is whole")
         for table_name, table in self.tables.items():

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -29,6 +30,7 @@ from connectors.manifest import Watermark
 from connectors.readers import Delivered
 from connectors.readers.csv import read_csv
 from connectors.readers.excel import open_workbook, read_sheet, sheet_names
+from connectors.readers.statistics import read_release_file, release_files
 from connectors.readers.xml import read_xml
 from connectors.typing_rules import TypingTable, open_typing
 
@@ -179,7 +181,7 @@ def type_delivery(
 
 
 def read_file(job: ReadingJob, connection: duckdb.DuckDBPyConnection) -> list[TableReading]:
-    """Everything one file delivers: a reading a table, or one that says why the file or sheet is refused.
+    """Everything one file delivers: a reading a table, or one that says why the file, sheet or part is refused.
 
     The connection is one from ``open_typing``; nothing stays in it.
     """
@@ -198,20 +200,24 @@ def read_file(job: ReadingJob, connection: duckdb.DuckDBPyConnection) -> list[Ta
             return typed(read_xml(path, contract), job.name, folder)
         if source.kind == "csv":
             return typed(read_csv(path, job.name, contract, source), job.name, folder)
-        workbook = open_workbook(path)
-        sheets = sheet_names(workbook, contract, source, job.name)
+        if source.kind == "zip":
+            parts = release_files(path, contract)
+            read_part: Callable[[str], Delivered] = partial(read_release_file, path, contract=contract)
+        else:
+            workbook = open_workbook(path)
+            parts = sheet_names(workbook, contract, source, job.name)
+            read_part = partial(read_sheet, workbook, job.name, contract=contract, source=source)
     except FileRefused as error:
         return [TableReading.refused(job.name, error)]
     except OSError as error:
         return [TableReading(job.name, None, refusal=f"It cannot be read ({error.strerror}). Check who may read it.")]
     readings = []
-    for number, sheet in enumerate(sheets):
-        file = f"{job.name}#{sheet}"
+    for number, part in enumerate(parts):
+        file = f"{job.name}#{part}"
         try:
-            delivered = read_sheet(workbook, job.name, sheet, contract, source)
-            readings += typed(delivered, file, folder / str(number), sheet)
+            readings += typed(read_part(part), file, folder / str(number), part)
         except FileRefused as error:
-            readings.append(TableReading.refused(file, error, sheet))
+            readings.append(TableReading.refused(file, error, part))
     return readings
 
 

@@ -125,6 +125,9 @@ sources:
   # postcodes:                    # the ONS postcode directory with the deprivation decile
   #   kind: csv
   #   path: extracts/postcodes
+  # dfe_ehc_plans:                # DfE's Education, health and care plans, all files of a release as the zip it gives
+  #   kind: zip
+  #   path: extracts/dfe_ehc_plans
   # la_codes:                     # DfE's and ONS's codes of local authorities
   #   kind: csv
   #   path: extracts/la_codes
@@ -155,6 +158,7 @@ sources:
   targets: {{kind: csv, path: borough/extracts/targets}}
   postcodes: {{kind: csv, path: borough/extracts/postcodes}}
   la_codes: {{kind: csv, path: borough/extracts/la_codes}}
+  dfe_ehc_plans: {{kind: zip, path: borough/extracts/dfe_ehc_plans}}
 """
 
 

@@ -40,6 +40,8 @@ def as_markdown(checked: CheckedReturn) -> str:
         f"| {count:,} | {explained:,} | {severity} | {name} |"
         for severity, _rule, name, count, explained in counts_by_rule(checked.findings)
     ]
+    if checked.not_applicable:
+        lines += ["", f"{len(checked.not_applicable)} rules do not apply: nothing to compare with."]
     lines += ["", "Ready to be signed off." if not checked.held_by else "Held:"]
     lines += [f"- {reason}" for reason in checked.held_by]
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -95,6 +96,7 @@ def check(json_output: Json = False) -> None:
 
 
 def _tell(home: Home, checked: Any, is_json: bool) -> None:
+    from checks.rules import NEEDS
     from flows.reading import failed_loads
     from flows.summary import failures_as_markdown
     from returns.standing import counts_by_rule
@@ -111,6 +113,7 @@ def _tell(home: Home, checked: Any, is_json: bool) -> None:
                 "known_at": checked.known_at,
                 "rows": checked.rows,
                 "rules": [dict(zip(headings, line, strict=True)) for line in lines],
+                "not_applicable": [result.rule_id for result in checked.not_applicable],
                 "held_by": checked.held_by,
                 "loads_failed": [asdict(load) for load in not_loaded],
             }
@@ -120,6 +123,9 @@ def _tell(home: Home, checked: Any, is_json: bool) -> None:
         out = Console(stderr=True, soft_wrap=True)
         rows = ", ".join(f"{count:,} {table}" for table, count in checked.rows.items())
         out.print(f"SEN2 {checked.year}, as at {checked.as_at}: {rows}.", highlight=False)
+        for needed, count in sorted(Counter(result.rule.needs for result in checked.not_applicable).items()):
+            advice = "send sen2 import" if needed == "previous_return" else "the extract dfe_ehc_plans"
+            out.print(f"{count} rules do not apply without {NEEDS[str(needed)]}: {advice}.", highlight=False)
         ready = "Ready to be signed off: send sen2 sign-off"
         for line in failures_as_markdown(not_loaded):
             out.print(line.replace("**", ""), highlight=False, markup=False)
@@ -152,7 +158,8 @@ def sign_off_return(
     json_output: Json = False,
 ) -> None:
     """Sign the return off: checked anew, written, validated, and kept for good."""
-    from returns.versions import ReturnHeld, sign_off, version_folder
+    from returns.kept import version_folder
+    from returns.versions import ReturnHeld, sign_off
 
     home = Home.from_environment()
     with progress("Signing off", json_output):
@@ -210,7 +217,7 @@ def export(
             if target is not None:
                 write(target)
         invalid = validate(xml, known) if xml else []
-        errors = len(check_opened(connection, _store(home)).errors)
+        errors = len(check_opened(connection, _store(home), home).errors)
     faults = [f"{errors:,} errors found by the rules"] * (errors > 0)
     faults += [f"{len(invalid):,} places that break the schema, the first at line {i.line:,}" for i in invalid[:1]]
     told = f", with {' and '.join(faults)}" if faults else ""
@@ -237,13 +244,48 @@ def compare(
         print_rows("Differences", ["kind", "module", "person", "request", "number", "item", "was", "now"], rows)
 
 
+@sen2.command("import")
+def import_return(
+    path: Annotated[Path, typer.Argument(help="An earlier year's XML, template or workbook, or Blade folder.")],
+    year: Annotated[
+        int | None, typer.Option(help="January of which year, where the file does not say; by default last year's.")
+    ] = None,
+    records: Annotated[
+        Path | None,
+        typer.Option(help="Also write its records to this workbook, the start of an ehc_case extract to complete."),
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Take in an earlier year's return: this year's is held against it, and it can start a council's records."""
+    import duckdb
+
+    from returns.previous import SCHEMA, take_in
+    from returns.records import write_records
+
+    home = Home.from_environment()
+    with progress("Taking in the return", json_output), home.lock(), duckdb.connect() as connection:
+        reading = take_in(home, path, year or _in_hand(None) - 1, connection)
+        started = write_records(connection, SCHEMA, reading.year, records) if records else None
+    if json_output:
+        print_json({"year": reading.year, "rows": reading.rows, "records": started and asdict(started)})
+        return
+    out = Console(soft_wrap=True, highlight=False)
+    out.print(f"The return of {reading.year} is taken in: {reading.rows['sen2_person']:,} persons. Personal data.")
+    if started:
+        out.print(f"{records} holds {sum(started.rows.values()):,} records. In send.yml, below sources:")
+        out.print(f"  ehc_case: {{kind: excel, path: {records}}}", markup=False)
+        for table, column, count in started.to_complete:
+            out.print(f"To complete: {table}.{column}, {count:,} times.")
+
+
 @sen2.command("reproduce")
 def reproduce_version(
     number: Annotated[int, typer.Argument(help="The version, for example 1.")],
     year: Year = None,
 ) -> None:
     """Rebuild a signed-off version from the landing and compare it with what was signed, byte for byte."""
-    from returns.versions import reproduce, signed_version
+    from returns.kept import signed_version
+    from returns.versions import reproduce
 
     home = Home.from_environment()
     version = signed_version(home, _in_hand(year), number)

@@ -8,13 +8,11 @@ import duckdb
 
 from connectors.configuration import read_configuration
 from connectors.errors import SendError
-from connectors.readers.excel import open_workbook
-from returns.blade import read_blade
 from returns.differences import Difference, differences
+from returns.kept import signed_version, version_folder
+from returns.reading import read_return
 from returns.specification import Specification, read_specification
 from returns.standing import open_return
-from returns.versions import signed_version, version_folder
-from returns.workbook import TEMPLATE_SHEET, read_presubmission, read_template
 from returns.xml import read_xml
 from warehouse.home import Home
 
@@ -49,15 +47,8 @@ def _bring(
     elif place.isdecimal():
         version = signed_version(home, specification.year, int(place))
         read_xml(version_folder(home, version) / version.file, specification, connection, schema)
-    elif path.is_dir():
-        read_blade(path, specification, connection, schema)
-    elif path.suffix.lower() == ".xlsx" and path.exists():
-        if TEMPLATE_SHEET in open_workbook(path).sheet_names:
-            read_template(path, specification, connection, schema)
-        else:
-            lea = read_configuration(home.folder).la_code
-            read_presubmission(path, specification, connection, lea, schema)
     elif path.exists():
-        read_xml(path, None, connection, schema)  # of whichever year: last year's is compared with this year's
+        # an XML of whichever year: last year's is compared with this year's
+        read_return(path, specification, connection, schema, lea=read_configuration(home.folder).la_code)
     else:
         raise SendError(f"{place} is no version's number, file or folder, nor the word {STANDING}.")

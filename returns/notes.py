@@ -36,6 +36,7 @@ def write_notes(path: Path, checked: CheckedReturn, specification: Specification
         *((table, rows) for table, rows in checked.rows.items()),
         ("Errors", len(checked.errors)),
         ("Queries", len(checked.queries)),
+        ("Rules not applicable, for want of last year's return or of published figures", len(checked.not_applicable)),
         ("Specification entries not verified", len(supposed)),
         ("", "Not verified means: not read in DfE's own specification. See: send sen2 specification"),
     ]

@@ -17,11 +17,12 @@ from checks.rules import return_contract_paths
 from checks.verification import RuleResult, verify_contracts
 from connectors.errors import SendError
 from operations.store import Explanation, OperationsStore
+from returns.previous import bring_previous
 from returns.surveys import survey_of_year
 from warehouse.build import memory_limit
 from warehouse.home import Home
 
-BESIDE = {"core": ("dim_establishment",), "landing": ("run", "gias__establishment")}
+BESIDE = {"core": ("dim_establishment", "fct_published_figure"), "landing": ("run", "gias__establishment")}
 """What the rules look up besides the return's own tables, and the day the warehouse is of."""
 SET_APART = 'create table landing.quarantine (extract varchar, "table" varchar, record_id varchar)'
 """The checks' shared macros name this table; no rule of the return asks it."""
@@ -81,6 +82,11 @@ class CheckedReturn:
         return tuple(finding for finding in self.queries if finding.explanation is None)
 
     @property
+    def not_applicable(self) -> tuple[RuleResult, ...]:
+        """The rules that had nothing to hold the return against, such as last year's. They have not passed."""
+        return tuple(result for result in self.results if result.outcome == "not_applicable")
+
+    @property
     def held_by(self) -> tuple[str, ...]:
         """Why the return cannot be signed off now; empty where it can."""
         counts = Counter((finding.rule_id, finding.rule_name) for finding in self.unexplained)
@@ -128,15 +134,19 @@ def open_return(warehouse: Path, temporary: Path) -> Iterator[duckdb.DuckDBPyCon
 def check_return(home: Home, store: OperationsStore) -> CheckedReturn:
     """Runs every rule of the return on the warehouse as it stands. Changes nothing. Raises ``NoReturn``."""
     with open_return(home.warehouse, home.temporary) as connection:
-        return check_opened(connection, store)
+        return check_opened(connection, store, home)
 
 
-def check_opened(connection: duckdb.DuckDBPyConnection, store: OperationsStore) -> CheckedReturn:
-    """Runs every rule of the return on a connection from ``open_return``. Raises ``NoReturn``."""
+def check_opened(connection: duckdb.DuckDBPyConnection, store: OperationsStore, home: Home) -> CheckedReturn:
+    """Runs every rule of the return on a connection from ``open_return``, beside last year's return of ``home``.
+
+    Raises ``NoReturn``.
+    """
     header = connection.execute("select year, lea, reference_date from sen2.sen2_header").fetchone()
     day = connection.execute("select as_at, known_at from landing.run").fetchone()
     if header is None or day is None:
         raise NoReturn("The return has no header. Build it anew: send sen2 build")
+    bring_previous(connection, home, header[0])
     results = verify_contracts(connection, return_contract_paths())
     results = capture_findings(connection, results, store.first_seen(), seen_at=day[1])
     (gate,) = read_gates(RETURN_GATES)

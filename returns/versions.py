@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from connectors.errors import SendError
 from operations.store import OperationsStore
 from returns.blade import write_blade
 from returns.differences import Difference, differences
+from returns.kept import SignedVersion, returns_folder, signed_versions, version_folder
 from returns.notes import write_differences, write_notes
 from returns.specification import Specification, read_specification
 from returns.standing import CheckedReturn, check_opened, open_return
@@ -35,77 +36,8 @@ class ReturnHeld(SendError):
     """The return cannot be signed off as it stands."""
 
 
-class NoSuchVersion(SendError):
-    """No return of that number has been signed off."""
-
-
 class NotReproduced(SendError):
     """A version rebuilt from the landing is not what was signed off."""
-
-
-@dataclass(frozen=True)
-class SignedVersion:
-    """A return as signed off.
-
-    ``content`` is the SHA-256 of its XML; times are UTC, but for ``date_time``, which is given; ``code`` and
-    ``specification`` are hashes of what gave the data its meaning.
-    """
-
-    year: int
-    version: int
-    signed_off_by: str
-    signed_off_at: str
-    content: str
-    file: str
-    lea: str
-    as_at: str
-    known_at: str
-    release: str
-    serial_number: int
-    date_time: str
-    software_code: str
-    code: str
-    specification: str
-    rows: dict[str, int]
-    queries: int
-    differences: int
-    officers: dict[str, str | None]
-
-    @property
-    def stamp(self) -> Stamp:
-        """What the header says of the writing, as given at the sign-off."""
-        return Stamp(
-            software_code=self.software_code,
-            release=self.release,
-            serial_number=self.serial_number,
-            date_time=datetime.fromisoformat(self.date_time),
-        )
-
-
-def returns_folder(home: Home, year: int) -> Path:
-    """Where one year's signed-off returns lie."""
-    return home.folder / "returns" / str(year)
-
-
-def signed_versions(home: Home, year: int) -> list[SignedVersion]:
-    """The year's versions, oldest first."""
-    found = []
-    for path in sorted(returns_folder(home, year).glob("v[0-9]*/version.json")):
-        found.append(SignedVersion(**json.loads(path.read_text(encoding="utf-8"))))
-    return sorted(found, key=lambda version: version.version)
-
-
-def signed_version(home: Home, year: int, number: int) -> SignedVersion:
-    """One version. Raises ``NoSuchVersion``."""
-    for version in signed_versions(home, year):
-        if version.version == number:
-            return version
-    raise NoSuchVersion(f"No version {number} of the {year} return has been signed off.")
-
-
-def version_folder(home: Home, version: SignedVersion) -> Path:
-    """The folder of a signed-off version."""
-    return returns_folder(home, version.year) / f"v{version.version:03d}"
 
 
 def _sha256(path: Path) -> str:
@@ -126,7 +58,7 @@ def sign_off(home: Home, store: OperationsStore, *, by: str, stamp: Stamp) -> Si
     if not by.strip():
         raise SendError("A sign-off needs a name: --by NAME")
     with home.lock(), open_return(home.warehouse, home.temporary) as connection:
-        checked = check_opened(connection, store)
+        checked = check_opened(connection, store, home)
         if checked.held_by:
             raise ReturnHeld("The return cannot be signed off:\n" + "\n".join(f"- {r}" for r in checked.held_by))
         return _keep(home, connection, checked, by.strip(), stamp)

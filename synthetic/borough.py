@@ -36,6 +36,7 @@ from synthetic.known import Known
 from synthetic.people import People, make_people, make_twins
 from synthetic.published import figures_of
 from synthetic.records import write_table
+from synthetic.release import file_name, write_release
 from synthetic.sheets import Sheet, write_sheets
 from synthetic.social_care import make_children_in_need, reference_date, write_children_in_need
 from synthetic.stays import make_stays, placements
@@ -119,7 +120,7 @@ def make_borough(
     }
     cin_day = reference_date(as_at)
     cin_name, waits_name = f"{cin_day.year}.xml", f"{as_at:%Y-%m}.csv"
-    further = {*education.file_names(as_at), *health.file_names(as_at)}
+    further = {*education.file_names(as_at), *health.file_names(as_at), file_name(as_at)}
     own = {*names, f"extracts/cin_census/{cin_name}", f"extracts/therapy_waits/{waits_name}"}
     clear_dirt(folder)
     _check_folder(folder, own | {f"extracts/{name}" for name in further})
@@ -249,6 +250,7 @@ def make_borough(
     sheets.append(education.make_inspections(chance(), known, inspections))
     tell("writing the other extracts")
     write_sheets(folder / "extracts", sheets)
+    write_release(folder / "extracts", known, needs)
     generator = census_chance
     fixed = fixed_parts(people, generator, cases + pupil_count)
     need_types = np.array(list(SUPPORT_NEEDS), dtype=object)

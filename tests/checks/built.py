@@ -114,6 +114,10 @@ LANDED: dict[str, tuple[str, dict[str, Any]]] = {
     "core.fct_looked_after_episode": ("ssda903__episode", {"child": "S1", "start_date": DAY, "start_reason": "S"}),
     "core.fct_mediation_appeal": ("ehc_case__mediation_appeal", {"id": "MA1", "lodged_date": DAY}),
     "core.fct_post_16_activity": ("nccis__client", {"period_end": DAY, "client_id": "N1"}),
+    "core.fct_published_figure": (
+        "dfe_ehc_plans__figure",
+        {"la_code": "883", "time_period": "202425", "indicator": "plans", "breakdown": "All EHC plans"},
+    ),
     "core.fct_short_break": (
         "short_breaks__break",
         {"social_care_id": "S1", "service": "overnight", "start_date": DAY},
@@ -314,6 +318,15 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
     "core.fct_looked_after_episode": [{**CHILD, "social_care_id": "S1", "start_date": DAY, "record_id": f"S1|{DAY}|S"}],
     "core.fct_mediation_appeal": [{**CHILD, "mediation_appeal_id": "MA1", "record_id": "MA1"}],
     "core.fct_post_16_activity": [{**CHILD, "period_end": DAY, "client_id": "N1", "record_id": f"{DAY}|N1"}],
+    "core.fct_published_figure": [
+        {
+            "la_code": "883",
+            "return_year": 2025,
+            "indicator": "plans",
+            "age": "all",
+            "record_id": "883|202425|plans|All EHC plans",
+        }
+    ],
     "core.fct_short_break": [
         {
             **CHILD,

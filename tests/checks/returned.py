@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 
 from checks.verification import prepare
+from returns.previous import empty_previous, know_persons
+from returns.specification import read_specification
 from tests.checks.borough import UPN
 
 Step = Callable[[duckdb.DuckDBPyConnection], object]
@@ -173,6 +175,16 @@ def make_return(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create table sen2.{table} ({columns}, {LINEAGE})")
         for row in CLEAN[table]:
             _insert(connection, table, row)
+    connection.execute(
+        "create table core.fct_published_figure (la_code varchar, return_year integer, indicator varchar, "
+        "age varchar, value decimal(18, 2), source_file varchar, source_row bigint)"
+    )
+    for indicator in ("plans", "requests", "new_plans", "need_asd", "plans_by_age", "plans_special"):
+        figure(indicator, 1, age="15" if indicator == "plans_by_age" else "all", year=2025)(connection)
+    empty_previous(connection, read_specification(2026))
+    know_persons(connection)
+    connection.execute("insert into sen2_previous.origin values (2026, 'case.csv')")
+    connection.execute("insert into sen2_previous.sen2_header (year, reference_date) values (2026, date '2026-01-15')")
     prepare(connection)
 
 
@@ -228,3 +240,35 @@ def register(urn: str, **values: Any) -> Step:
     return lambda connection: connection.execute(
         f"update core.dim_establishment set {settings} where urn = '{urn}'", list(values.values())
     )
+
+
+def figure(indicator: str, value: int, *, age: str = "all", year: int = 2026) -> Step:
+    """One more figure that DfE published of the authority."""
+    return lambda connection: connection.execute(
+        "insert into core.fct_published_figure values ('883', ?, ?, ?, ?, 'case.csv', 7)", [year, indicator, age, value]
+    )
+
+
+def earlier(numbers: Iterable[int] = (0,), **changes: dict[str, Any] | None) -> Step:
+    """Children of last year's return: like the one of this year's, the first of them the same person.
+
+    Each has the changes given by table; a table given as None has no row of theirs.
+    """
+
+    def step(connection: duckdb.DuckDBPyConnection) -> None:
+        for number in numbers:
+            own = {"person_id": f"E{number}", "requests_id": f"E{number}-1"}
+            for table in COLUMNS:
+                changed = changes.get(table, {})
+                if table == "sen2_header" or changed is None:
+                    continue
+                row = {**CLEAN[table][0], **{key: own[key] for key in own if key in CLEAN[table][0]}}
+                if table == "sen2_person" and number:
+                    row |= {"surname": f"Before{number}", "upn": None, "unique_learner_number": None}
+                row |= changed
+                holders = ", ".join("?" * len(row))
+                connection.execute(
+                    f"insert into sen2_previous.{table} ({', '.join(row)}) values ({holders})", list(row.values())
+                )
+
+    return step

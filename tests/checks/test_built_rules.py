@@ -72,6 +72,7 @@ GRAIN = {
     "core.fct_exclusion": f"8832001|{UPN}|{built.DAY}|SUSP",
     "core.fct_looked_after_episode": f"S1|{built.DAY}",
     **dict.fromkeys(OF_A_CENSUS, f"S1|{built.DAY}|{built.DAY}"),
+    "core.fct_published_figure": "883|2025|plans|all",
     ADVICE_LIST: "AD1",
     AWAITING: "CH1|C1|P1",
     CASELOAD: "W1",
@@ -98,6 +99,7 @@ FIRST_RECORD = {
 } | {"core.fct_cin_episode": "S1|2025-02-03", "core.fct_child_protection_plan": "S1|2025-03-03"}
 for _table in ("core.fct_disability", "core.fct_exclusion", "core.fct_looked_after_episode", *OF_A_CENSUS):
     FIRST_RECORD[_table] = GRAIN[_table]
+FIRST_RECORD["core.fct_published_figure"] = "883|202425|plans|All EHC plans"
 """The first record of each table that must hold every record delivered."""
 
 

@@ -35,6 +35,8 @@ from tests.checks.returned import (
     add,
     change,
     children,
+    earlier,
+    figure,
     make_return,
     register,
     remove,
@@ -61,6 +63,11 @@ NOT_ACTIVE = remove("sen2_active_plans")
 CEASED = plan(cease_date="2026-12-31", cease_reason=2)
 BORN_16 = person(person_birth_date="2011-01-21")
 BORN_15 = person(person_birth_date="2011-01-22")
+
+
+LAST_YEARS_PLANS = earlier(range(1, 21), sen2_named_plan={"start_date": "2025-07-07"})
+EXCEPTIONS = (LAST_YEARS_PLANS, children(range(2, 11), sen2_assessment={"week20": True}), children(range(11, 21)))
+NIEO = {"urn": None, "sen_setting": "NIEO"}
 
 
 def case(breaking: Step | Steps, near: Step | Steps) -> Case:
@@ -111,6 +118,74 @@ HEADER: dict[str, Case] = {
         children(range(2, 12), sen2_placement_detail={"urn": None, "sen_setting": "NEET"}),
         children(range(2, 11), sen2_placement_detail={"urn": None, "sen_setting": "NEET"}),
     ),
+    "review_dates_missing_for_many": case(
+        (children(range(2, 11)), active("person_id <= 'P4'", last_review=None)),
+        (children(range(2, 11)), active("person_id <= 'P3'", last_review=None)),
+    ),
+    "no_new_plan": case(
+        (children(range(2, 51)), plan(start_date="2025-12-31")),
+        (children(range(2, 51)), plan("requests_id <> 'R1'", start_date="2025-12-31")),
+    ),
+    "no_request": case(
+        (children(range(2, 51)), request(received_date="2025-12-31")),
+        (children(range(2, 51)), request("requests_id <> 'R1'", received_date="2025-12-31")),
+    ),
+    "ethnicity_missing_for_many": case(
+        (children(range(2, 11)), person(ethnicity="NOBT")),
+        (children(range(2, 11)), person("person_id <> 'P1'", ethnicity="NOBT")),
+    ),
+    "need_other_for_many": case(
+        (children(range(2, 6)), need(sen_type="OTH")), (children(range(2, 5)), need(sen_type="OTH"))
+    ),
+    "work_based_for_many": case(
+        (children(range(2, 11)), placement(wbp="A")), (children(range(2, 10)), placement(wbp="A"))
+    ),
+    "active_plans_unlike_last_year": case(earlier(range(1, 12)), earlier(range(1, 11))),
+    "requests_unlike_last_year": case(
+        earlier(range(1, 12), sen2_requests={"received_date": "2025-03-03"}),
+        (
+            earlier(range(1, 11), sen2_requests={"received_date": "2025-03-03"}),
+            earlier(range(11, 31), sen2_requests={"received_date": "2024-12-31"}),
+        ),
+    ),
+    "new_plans_unlike_last_year": case(
+        earlier(range(1, 12), sen2_named_plan={"start_date": "2025-07-07"}),
+        (
+            earlier(range(1, 11), sen2_named_plan={"start_date": "2025-07-07"}),
+            earlier(range(11, 31), sen2_named_plan={"start_date": "2024-12-31"}),
+        ),
+    ),
+    "ceased_plans_unlike_last_year": case(
+        earlier(range(1, 11), sen2_named_plan={"cease_date": "2025-07-07"}),
+        earlier(range(1, 10), sen2_named_plan={"cease_date": "2025-07-07"}),
+    ),
+    "exceptions_unlike_last_year": case(
+        (*EXCEPTIONS, assessment("requests_id = 'R1'", week20=True)),
+        EXCEPTIONS,
+    ),
+    "out_of_education_unlike_last_year": case(
+        (earlier(range(1, 21)), children(range(2, 12), sen2_placement_detail=NIEO)),
+        (earlier(range(1, 21)), children(range(2, 11), sen2_placement_detail=NIEO)),
+    ),
+    "placements_missing_unlike_last_year": case(
+        (earlier(range(1, 21)), children(range(2, 12), without=["sen2_placement_detail"])),
+        (earlier(range(1, 21)), children(range(2, 11), without=["sen2_placement_detail"])),
+    ),
+    "active_plans_unlike_published": case(figure("plans", 11), figure("plans", 10)),
+    "requests_unlike_published": case(figure("requests", 11), figure("requests", 10)),
+    "new_plans_unlike_published": case(figure("new_plans", 11), figure("new_plans", 10)),
+    "needs_unlike_published": case(
+        (children(range(2, 101)), figure("need_asd", 95), figure("need_slcn", 5)),
+        (children(range(2, 101)), figure("need_asd", 951), figure("need_slcn", 49)),
+    ),
+    "ages_unlike_published": case(
+        (children(range(2, 101)), figure("plans_by_age", 95, age="15"), figure("plans_by_age", 5, age="20")),
+        (children(range(2, 101)), figure("plans_by_age", 951, age="11"), figure("plans_by_age", 49, age="under 3")),
+    ),
+    "placements_unlike_published": case(
+        (children(range(2, 101)), figure("plans_mainstream", 95), figure("plans_special", 5)),
+        (children(range(2, 101)), figure("plans_mainstream", 951), figure("plans_special", 49)),
+    ),
 }
 
 PERSON: dict[str, Case] = {
@@ -159,6 +234,14 @@ PERSON: dict[str, Case] = {
         (children([2]), person(surname="Abara"), person("person_id = 'P2'", post_code="RM17 6SZ")),
     ),
     "person_without_request": case(remove("sen2_requests"), request(request_outcome="H")),
+    "person_changed_since_last_year": case(
+        earlier(sen2_person={"person_birth_date": "2011-05-02"}),
+        (earlier(sen2_person={"upn": None}), earlier([1], sen2_person={"person_birth_date": "2011-05-02"})),
+    ),
+    "identifier_changed_since_last_year": case(
+        earlier(sen2_person={"upn": "A883000000001"}),
+        earlier(sen2_person={"upn": "A883000000001", "forename": "Ifeoma"}),
+    ),
 }
 
 TRANSFERRED = active(transfer_la="301")
@@ -225,6 +308,13 @@ REQUESTS: dict[str, Case] = {
     "exported_to_own_authority": case(request(exported="883"), request(exported="882")),
     "exported_not_a_code": case(request(exported="E06000034"), request(exported="883")),
     "exported_with_plan": case(request(exported="301"), (request(exported="301"), NO_PLAN)),
+    "open_request_gone_since_last_year": case(
+        earlier(sen2_requests={"request_outcome": "A", "received_date": "2025-12-01"}),
+        (
+            earlier(sen2_requests={"request_outcome": "A"}),
+            earlier([1], sen2_requests={"request_outcome": "N", "received_date": "2025-12-01"}),
+        ),
+    ),
 }
 
 ASSESSMENT: dict[str, Case] = {
@@ -284,6 +374,10 @@ ASSESSMENT: dict[str, Case] = {
     "historical_assessment_without_plan": case(
         (assessment(assessment_outcome="H"), NO_PLAN), assessment(assessment_outcome="H")
     ),
+    "historical_assessment_with_new_plan": case(
+        (assessment(assessment_outcome="H"), plan(start_date="2026-01-01")),
+        (assessment(assessment_outcome="H"), plan(start_date="2025-12-31")),
+    ),
 }
 
 NAMED_PLAN: dict[str, Case] = {
@@ -326,6 +420,20 @@ NAMED_PLAN: dict[str, Case] = {
     "plan_without_setting": case(remove("sen2_plan_detail"), remove("sen2_plan_detail", "plan_detail_number = 2")),
     "plan_with_over_2_settings": case(add("sen2_plan_detail", plan_detail_number=3), plan(pb=False)),
     "open_plan_not_active": case(NOT_ACTIVE, (NOT_ACTIVE, plan(cease_date="2027-01-21"))),
+    "plan_gone_since_last_year": case(
+        earlier([1]), (earlier(), earlier([1], sen2_active_plans=None), CEASED, NOT_ACTIVE)
+    ),
+    "plan_start_changed_since_last_year": case(
+        (earlier(sen2_named_plan={"start_date": "2024-03-04"}), plan(start_date="2025-12-31")),
+        (earlier(sen2_named_plan={"start_date": "2024-03-04"}), plan(start_date="2026-01-01")),
+    ),
+    "ceased_plan_back_since_last_year": case(
+        earlier(sen2_named_plan={"cease_date": "2026-06-01"}),
+        (
+            earlier(sen2_named_plan={"cease_date": "2026-06-01", "start_date": "2026-05-19"}),
+            earlier([1], sen2_named_plan={"cease_date": "2026-06-01"}),
+        ),
+    ),
 }
 
 IN_UNIT: dict[str, Any] = {"sen_unit_indicator": True}
@@ -537,6 +645,7 @@ ALSO_FOUND: dict[str, Steps] = {
 }
 """Further ways to break a rule that says several things."""
 ALSO_LET_PASS: dict[str, Steps] = {
+    "sen2_assessment.historical_assessment_with_new_plan": (assessment(assessment_outcome="H"), TRANSFERRED),
     "sen2_header.placements_missing_for_many": (
         children(range(2, 102), without=NEITHER_PLANS_NOR_PLACES),
         remove("sen2_placement_detail", "requests_id in ('R2', 'R3', 'R4', 'R5', 'R6')"),
@@ -553,6 +662,18 @@ ALSO_LET_PASS: dict[str, Steps] = {
 
 WITHOUT_LINEAGE = {"header_not_single", "row_repeated"}
 """Rules that count rows, so that no one file is to blame."""
+OF_LAST_YEAR = {"plan_gone_since_last_year", "open_request_gone_since_last_year"}
+"""Rules whose record stands in last year's return alone: that file has no rows, and its child may be nobody's here."""
+
+
+NOTHING_KNOWN = pa.table(
+    {
+        "finding_key": pa.array([], pa.string()),
+        "first_seen_at": pa.array([], pa.timestamp("us")),
+        "state": pa.array([], pa.string()),
+    }
+)
+"""Findings of earlier runs: none."""
 
 
 @pytest.fixture(scope="module")
@@ -598,6 +719,9 @@ def test_a_rule_finds_what_breaks_it(name: str, returned: Connection, rules: dic
     for row in found:
         assert row["record_id"]
         assert row["item"] == rule.item
+        if rule.rule_id in OF_LAST_YEAR:
+            assert (row["source_file"], row["record_id"][:1]) == ("case.csv", "E")
+            continue
         assert rule.rule_id in WITHOUT_LINEAGE or (row["source_file"], row["source_row"]) == ("case.csv", 7)
         assert rule.dataset == "sen2/sen2_header" or row["child_id"]
 
@@ -677,20 +801,27 @@ def test_soda_says_what_the_queries_say_and_each_finding_names_its_child(
     assert {result.rule_id: result.failed_rows for result in results if result.outcome != "passed"} == {
         rule.rule_id: len(found) for rule in rules.values() if rule.query and (found := found_by(rule, returned))
     }
-    known = pa.table(
-        {
-            "finding_key": pa.array([], pa.string()),
-            "first_seen_at": pa.array([], pa.timestamp("us")),
-            "state": pa.array([], pa.string()),
-        }
-    )
-    captured = capture_findings(returned, results, known, seen_at=datetime(2027, 1, 21))
+    captured = capture_findings(returned, results, NOTHING_KNOWN, seen_at=datetime(2027, 1, 21))
     assert captured == results
     needs = returned.execute(
         "select record_id, child_id, value, source_file, source_row from checks.finding "
         "where rule_id = 'need_type_invalid'"
     ).fetchall()
-    assert needs == [("R1", "P1", "NSA", "case.csv", 7)]
+    assert needs == [("C1", "P1", "NSA", "case.csv", 7)]
+
+
+def test_two_placements_of_one_request_that_break_one_rule_are_two_findings(returned: Connection) -> None:
+    """Each with the record, the file and the row it is mended in."""
+    change("sen2_placement_detail", urn="100009", ukprn=None)(returned)
+    for number in (1, 2):
+        place = {"record_id": f"L{number}", "source_file": f"{number}.csv", "source_row": number}
+        change("sen2_placement_detail", f"placement_detail_number = {number}", **place)(returned)
+    results = verify_contracts(returned, [CONTRACTS / RETURN_LAYER / "sen2_placement_detail.yml"])
+    capture_findings(returned, results, NOTHING_KNOWN, seen_at=datetime(2027, 1, 21))
+    assert returned.execute(
+        "select record_id, source_file, source_row, child_id from checks.finding "
+        "where rule_id = 'placement_urn_unknown' order by record_id"
+    ).fetchall() == [("L1", "1.csv", 1, "P1"), ("L2", "2.csv", 2, "P1")]
 
 
 @pytest.mark.parametrize("table", COLUMNS)
@@ -711,6 +842,25 @@ def test_the_table_tried_here_is_the_one_the_warehouse_makes(table: str) -> None
 def types_here(table: str) -> dict[str, str]:
     """Each column with its type, those of the record it comes from last."""
     return dict(column.split() for column in f"{COLUMNS[table]}, {LINEAGE}".split(", "))
+
+
+def test_what_there_is_nothing_to_compare_with_is_not_applicable_and_holds_nothing(
+    returned: Connection, rules: dict[str, Rule]
+) -> None:
+    returned.execute("drop schema sen2_previous cascade")
+    returned.execute("delete from core.fct_published_figure where indicator = 'plans' or return_year < 2025")
+    returned.execute("update core.fct_published_figure set return_year = 2024 where indicator = 'requests'")
+    results = verify_contracts(returned, return_contract_paths())
+    outcomes = {result.rule_id: result.outcome for result in results}
+    needy = {rule.rule_id for rule in rules.values() if rule.needs == "previous_return"}
+    assert len(needy) >= 10
+    assert {rule_id for rule_id, outcome in outcomes.items() if outcome == "not_applicable"} == {
+        *needy,
+        "active_plans_unlike_published",
+        "requests_unlike_published",
+    }
+    assert {*outcomes.values()} == {"passed", "not_applicable"}
+    assert held_by(results) == ()
 
 
 def test_columns_in_another_order_are_those_agreed(clean_return: Connection) -> None:

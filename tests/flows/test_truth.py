@@ -11,6 +11,8 @@ import duckdb
 import pytest
 
 from tests.flows.conftest import SendHome
+from tests.flows.return_truth import errors_of_clean_records, missed, reaching
+from warehouse.home import Home
 
 Found = set[tuple[str, str, str, str]]
 
@@ -49,6 +51,15 @@ def test_each_finding_names_the_file_and_row_where_the_fault_was_planted(
     assert {(rule, record, item, Path(file).name, str(row)) for rule, record, item, file, row in rows} == truth
 
 
+def test_the_return_shows_every_fault_that_reaches_it_and_errors_in_no_clean_record(
+    run_home: tuple[SendHome, subprocess.CompletedProcess[str]],
+) -> None:
+    home = Home(run_home[0].folder)
+    assert missed(home) == []
+    assert errors_of_clean_records(home) == []
+    assert len({fault["fault"] for fault, _ in reaching(home)}) >= 20
+
+
 @pytest.mark.parametrize(
     ("seed", "la", "children"), [(1, "883", 400), (2, "330", 2000), (3, "201", 1200), (4, "420", 60), (5, "884", 1500)]
 )
@@ -59,9 +70,12 @@ def test_other_boroughs_hold_too(
     home.send("demo", "--seed", str(seed), "--la", la, "--children", str(children), "--published", str(release))
     assert not home.run_here().is_any_product_held
     assert found(home.folder) == planted(home.folder)
+    assert missed(Home(home.folder)) == []
+    assert errors_of_clean_records(Home(home.folder)) == []
 
 
 def test_a_borough_without_faults_has_no_finding(home: SendHome) -> None:
     home.send("demo", "--seed", "77", "--children", "1500", "--faults", "none")
     assert not home.run_here().is_any_product_held
     assert found(home.folder) == set()
+    assert errors_of_clean_records(Home(home.folder)) == []

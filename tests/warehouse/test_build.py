@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -22,21 +24,44 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, DbtProject]
     return home, DbtProject(home)
 
 
-def test_a_build_has_every_model_but_those_made_of_findings(project: tuple[Home, DbtProject], dbt: Dbt) -> None:
-    home, dbt_project = project
-    dbt_project.build()
+@pytest.fixture(scope="module")
+def built(project: tuple[Home, DbtProject]) -> tuple[Home, DbtProject]:
+    project[1].build()
+    return project
+
+
+def test_a_build_has_every_model_but_those_made_of_findings(built: tuple[Home, DbtProject], dbt: Dbt) -> None:
+    home, _ = built
     expected = {
         (node.schema, node.name, "VIEW" if node.config.materialized == "view" else "BASE TABLE")
         for node in dbt.manifest.nodes.values()
         if node.resource_type == "model" and "after_checks" not in node.tags
     }
     with duckdb.connect(str(home.building), read_only=True) as connection:
-        built = connection.sql("select table_schema, table_name, table_type from information_schema.tables").fetchall()
-    assert expected <= set(built)
+        relations = connection.sql(
+            "select table_schema, table_name, table_type from information_schema.tables"
+        ).fetchall()
+    assert expected <= set(relations)
 
 
-def test_a_staging_view_that_cannot_be_built_is_named_without_the_values(project: tuple[Home, DbtProject]) -> None:
-    home, dbt_project = project
+def test_every_view_can_be_asked_once_the_build_is_renamed_and_attached_under_another_name(
+    built: tuple[Home, DbtProject], tmp_path: Path
+) -> None:
+    home, _ = built
+    warehouse = tmp_path / "warehouse.duckdb"
+    shutil.copy(home.building, warehouse)
+    views = "select schema_name || '.' || view_name from duckdb_views() where not internal order by all"
+    with duckdb.connect(str(warehouse), read_only=True) as renamed, duckdb.connect() as attaching:
+        attaching.execute(f"attach '{warehouse}' as council (read_only)")
+        names = [name for (name,) in renamed.execute(views).fetchall()]
+        assert sum(name.startswith("staging.") for name in names) >= 50
+        for name in names:
+            renamed.execute(f"select count(*) from {name}")
+            attaching.execute(f"select count(*) from council.{name}")
+
+
+def test_a_staging_view_that_cannot_be_built_is_named_without_the_values(built: tuple[Home, DbtProject]) -> None:
+    home, dbt_project = built
     with open_for_building(home.building, home.temporary) as connection:
         connection.execute("drop schema staging cascade")
         connection.execute("drop view landing.ehc_case__need")

@@ -63,6 +63,16 @@ STORY: dict[str, list[dict[str, Any]]] = with_plans("K1", upn="A1", nhs_number="
             (date(2025, 5, 15), AFTER),
         )
     ],
+    "dfe_ehc_plans__figure": [
+        {"la_code": "883", "time_period": period, "indicator": indicator, "breakdown": breakdown, "value": value}
+        for period, indicator, breakdown, value in (
+            ("202425", "plans", "All EHC plans", 2508),
+            ("202425", "plans_by_age", "age 10", 212),
+            ("202425", "plans_by_age", "under 3", 4),
+            ("2024", "new_plans", "New EHC plans", 320),
+            ("in June", "new_plans", "New EHC plans", 7),
+        )
+    ],
     "nccis__client": [
         client("begun", "610", upn="A1", birth_date=BORN),
         client("begun", "230", upn="A1", birth_date=BORN, period_end=date(2025, 4, 30)),
@@ -437,3 +447,14 @@ def test_every_fact_holds_its_records_whichever_day_is_asked(build: Build, story
         (now,) = story.column(f"select count(*) from core.{fact}")
         (then,) = later.column(f"select count(*) from core.{fact}")
         assert (now, then) == (1, 2), fact
+
+
+def test_a_published_figure_is_of_the_return_it_comes_of_and_of_an_age_or_all(story: Warehouse) -> None:
+    assert story.rows(
+        "select return_year, indicator, age, value::integer as value from core.fct_published_figure order by all"
+    ) == [
+        {"return_year": 2025, "indicator": "new_plans", "age": "all", "value": 320},
+        {"return_year": 2025, "indicator": "plans", "age": "all", "value": 2508},
+        {"return_year": 2025, "indicator": "plans_by_age", "age": "10", "value": 212},
+        {"return_year": 2025, "indicator": "plans_by_age", "age": "under 3", "value": 4},
+    ]

@@ -99,7 +99,7 @@ def test_every_core_and_list_column_says_whether_it_is_personal(dbt: Dbt) -> Non
 
 
 def test_every_core_and_list_model_has_contract_owner_group_and_access(dbt: Dbt) -> None:
-    assert len(marts(dbt)) == 71
+    assert len(marts(dbt)) == 72
     for model in marts(dbt).values():
         assert model.contract.enforced, model.name
         assert model.config.meta["owner"], model.name

@@ -1,10 +1,5 @@
--- One row per need of a plan open at the reference date: primary and secondary, of the types SEN2 has.
-with sen_types as (
-    select distinct code
-    from {{ ref('code_sets') }}
-    where code_set = 'sen_type'
-)
-
+-- One row per need of a plan open at the reference date: primary and secondary. A type that SEN2 has not, such as NSA
+-- of the school census, stays, so that a rule finds it and nobody wonders where the need went.
 select
     plan.requests_id,
     (row_number() over (partition by plan.requests_id order by need.need_rank))::integer as sen_need_number,
@@ -16,5 +11,4 @@ select
     need.source_row
 from {{ ref('fct_need') }} as need
 inner join {{ ref('int_sen2_plans') }} as plan on need.plan_id = plan.plan_id
-inner join sen_types on need.sen_type = sen_types.code
-where plan.is_open and need.need_rank in (1, 2)
+where plan.is_open and need.need_rank in (1, 2) and need.sen_type is not null
