@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.contract import Column, ColumnType, Table, code_sets
 from connectors.readers import NOT_A_RECORD, TableShape
@@ -37,7 +39,7 @@ UNREADABLE: dict[ColumnType, tuple[str, str]] = {
     "decimal": ("unreadable_number", "is not a number"),
     "boolean": ("unreadable_boolean", "is not yes or no"),
 }
-SPREADSHEET_ERROR = "spreadsheet_error"
+SPREADSHEET_ERROR, ERROR_SIGN = "spreadsheet_error", "#"
 ISSUES_TYPE = 'struct("column" varchar, problem varchar, "value" varchar)[]'
 
 
@@ -87,7 +89,10 @@ class TypingTable:
         self._codes = codes
         self._is_workbook = is_workbook
         self._typed = identifier(f"typed {shape.table}")
-        self._typing = self._typing_sql()
+        self._texts = tuple(
+            name for name, column in table.columns.items() if not READ_BY[column.type] and name in shape.headings
+        )
+        self._typing = {may_have_errors: self._typing_sql(may_have_errors) for may_have_errors in (False, True)}
         self._is_begun = False
         self._bytes_a_row = 0
 
@@ -95,11 +100,16 @@ class TypingTable:
         """Types rows."""
         statement = f"insert into {self._typed}" if self._is_begun else f"create temp table {self._typed} as"
         self._connection.register("batch", pa.Table.from_batches(batches, schema=self._shape.schema))
-        self._connection.execute(f"{statement} {self._typing}")
+        self._connection.execute(f"{statement} {self._typing[self._may_have_errors(batches)]}")
         self._connection.unregister("batch")
         self._is_begun = True
         for batch in batches:
             self._bytes_a_row = max(self._bytes_a_row, batch.nbytes // max(1, batch.num_rows))
+
+    def _may_have_errors(self, batches: Iterable[pa.RecordBatch]) -> bool:
+        """Whether some text may be a spreadsheet's error: nearly no batch has one, and the others need not be asked."""
+        texts = (batch.column(name) for batch in batches for name in self._texts)
+        return any(pc.any(pc.match_substring(text, ERROR_SIGN)).as_py() for text in texts)
 
     def discard(self) -> None:
         """Lets go of the rows; ``finish`` comes before, unless the delivery is refused."""
@@ -116,19 +126,17 @@ class TypingTable:
         )
         return f"case lower({text}) {whens} else {text} end"
 
-    def _value(self, name: str, column: Column) -> str:
+    def _value(self, name: str, column: Column, *, may_have_errors: bool) -> str:
         rule = "read_workbook_date" if self._is_workbook and column.type == "date" else READ_BY[column.type]
         text = identifier(f"text {name}")
-        return f"{rule}({text})" if rule else f"case when not is_spreadsheet_error({text}) then {text} end"
+        if rule or not may_have_errors:
+            return f"{rule}({text})" if rule else text
+        return f"case when not is_spreadsheet_error({text}) then {text} end"
 
-    def _errors_sql(self) -> str:
+    def _errors_sql(self, may_have_errors: bool) -> str:
         """SQL for the list of spreadsheet errors in the columns whose text is the value; null for the most rows."""
-        texts = {
-            name: identifier(f"text {name}")
-            for name, column in self._table.columns.items()
-            if not READ_BY[column.type] and name in self._shape.headings
-        }
-        if not texts:
+        texts = {name: identifier(f"text {name}") for name in self._texts}
+        if not texts or not may_have_errors:
             return f"cast(null as {ISSUES_TYPE})"
         listed = ", ".join(
             f"case when is_spreadsheet_error({text}) then {_issue(name, literal(SPREADSHEET_ERROR), text)} end"
@@ -176,14 +184,15 @@ class TypingTable:
         ((count,),) = self._connection.execute(statement).fetchall()
         return int(count)
 
-    def _typing_sql(self) -> str:
+    def _typing_sql(self, may_have_errors: bool) -> str:
         """The query that types a batch: each column's value, the text of those that could not be text, the fault."""
         columns = self._table.columns
         texts = ", ".join(f"{self._text(name)} as {identifier(f'text {name}')}" for name in columns)
+        read = {name: self._value(name, column, may_have_errors=may_have_errors) for name, column in columns.items()}
         values = ", ".join(
-            f"cast({self._value(name, column)} as {column.sql_type}) as {identifier(name)}"
-            for name, column in columns.items()
+            f"cast({read[name]} as {column.sql_type}) as {identifier(name)}" for name, column in columns.items()
         )
+        errors = self._errors_sql(may_have_errors)
         kept = "".join(f", {identifier(f'text {name}')}" for name, column in columns.items() if READ_BY[column.type])
         faults = " ".join(f"when {_is_unfit(name, columns[name])} then {literal(name)}" for name in self._table.needed)
         marks = "_row, _reason, _problem, _raw"
@@ -193,7 +202,7 @@ class TypingTable:
         pairs = ", ".join(f"{literal(heading)}, {raw}" for heading, raw in raws.items())
         return f"""
             with texts as (select {marks}, {texts}{delivered} from batch),
-            typed as (select {marks}, {values}, {self._errors_sql()} as _errors{kept}{carried} from texts),
+            typed as (select {marks}, {values}, {errors} as _errors{kept}{carried} from texts),
             judged as (select *, case when _problem is not null then '' {faults} end as _fault from typed)
             select * exclude ({carried.removeprefix(", ")}) replace (
                 case when _fault is not null then coalesce(_raw, cast(json_object({pairs}) as varchar)) end as _raw
