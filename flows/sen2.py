@@ -120,7 +120,8 @@ def _tell(checked: Any, is_json: bool) -> None:
         out.print(f"SEN2 {checked.year}, as at {checked.as_at}: {rows}.", highlight=False)
         for needed, count in sorted(Counter(result.rule.needs for result in checked.not_applicable).items()):
             advice = "send sen2 import" if needed == "previous_return" else "the extract dfe_ehc_plans"
-            out.print(f"{count} rules do not apply without {NEEDS[str(needed)]}: {advice}.", highlight=False)
+            rules = "1 rule" if count == 1 else f"{count} rules"
+            out.print(f"Not applicable without {NEEDS[str(needed)]}: {rules} ({advice}).", highlight=False)
         ready = "Ready to be signed off: send sen2 sign-off"
         out.print(f"{len(checked.held_by)} reasons hold it." if checked.held_by else ready, highlight=False)
     if checked.held_by:
