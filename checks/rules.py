@@ -131,6 +131,8 @@ def _rule(kind: str, body: dict[str, Any], dataset: str, shared: dict[str, Any])
     needs, indicator = attributes.get("needs"), attributes.get("indicator")
     if needs is not None and needs not in NEEDS:
         raise ValueError(f"{body['qualifier']} needs {needs!r}, which is none of {', '.join(NEEDS)}")
+    if (needs == "published_figures") != (indicator is not None):
+        raise ValueError(f"{body['qualifier']} has an indicator if, and only if, it needs published_figures")
     number, first_year, last_year = (attributes.get(key) for key in ("dfe_rule_no", "first_year", "last_year"))
     return Rule(
         rule_id=str(body["qualifier"]),

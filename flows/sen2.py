@@ -125,7 +125,8 @@ def _tell(home: Home, checked: Any, is_json: bool) -> None:
         out.print(f"SEN2 {checked.year}, as at {checked.as_at}: {rows}.", highlight=False)
         for needed, count in sorted(Counter(result.rule.needs for result in checked.not_applicable).items()):
             advice = "send sen2 import" if needed == "previous_return" else "the extract dfe_ehc_plans"
-            out.print(f"{count} rules do not apply without {NEEDS[str(needed)]}: {advice}.", highlight=False)
+            rules = "1 rule" if count == 1 else f"{count} rules"
+            out.print(f"Not applicable without {NEEDS[str(needed)]}: {rules} ({advice}).", highlight=False)
         ready = "Ready to be signed off: send sen2 sign-off"
         for line in failures_as_markdown(not_loaded):
             out.print(line.replace("**", ""), highlight=False, markup=False)

@@ -135,6 +135,9 @@ UNREADABLE = {
     "a rule without a severity": without("rule", "attributes", "severity"),
     "rules without an owner": without("check_attributes", "owner"),
     "a year that is none": changed(checks=[rule("r", "select 1", first_year="soon")]),
+    "a need that is none": changed(checks=[rule("r", "select 1", needs="luck")]),
+    "published figures of nothing": changed(checks=[rule("r", "select 1", needs="published_figures")]),
+    "an indicator for nothing": changed(checks=[rule("r", "select 1", needs="previous_return", indicator="plans")]),
     "two rules of one id": changed(checks=[rule("r", "select 1"), rule("r", "select 2")]),
 }
 

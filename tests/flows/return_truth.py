@@ -33,6 +33,7 @@ SAME_WHO = (
     "(other.surname, other.person_birth_date, other.post_code) = (held.surname, held.person_birth_date, held.post_code)"
 )
 
+Findings = tuple[Finding, ...]
 Shown = tuple[str, str, str]
 """The rules of which one must find it, the table (or ``review``), and when the fault reaches the return."""
 SHOWN: dict[str, Shown] = {
@@ -141,7 +142,7 @@ NOT_SHOWN = {
 }
 
 
-def findings_of(home: Home) -> tuple[Finding, ...]:
+def findings_of(home: Home) -> Findings:
     """What the rules of the return find in the warehouse that stands."""
     return check_return(home, OperationsStore(home.operations_url)).findings
 
@@ -177,9 +178,9 @@ def children_of(home: Home, faults: list[dict[str, str]]) -> set[str]:
     return {str(child) for *record, child in rows if tuple(record) in touched}
 
 
-def missed(home: Home) -> list[tuple[str, str]]:
+def missed(home: Home, findings: Findings) -> list[tuple[str, str]]:
     """The faults that reach the return and that none of their rules finds, each with its record."""
-    found = {(finding.rule_id, finding.child_id) for finding in findings_of(home)}
+    found = {(finding.rule_id, finding.child_id) for finding in findings}
     return [
         (fault["fault"], fault["record_id"])
         for fault, rules in reaching(home)
@@ -187,11 +188,11 @@ def missed(home: Home) -> list[tuple[str, str]]:
     ]
 
 
-def errors_of_clean_records(home: Home) -> list[tuple[str, str | None]]:
+def errors_of_clean_records(home: Home, findings: Findings) -> list[tuple[str, str | None]]:
     """The errors in the return of children none of whose records has a fault, each with its rule and record."""
     touched = children_of(home, planted(home))
     return [
         (finding.rule_id, finding.record_id)
-        for finding in findings_of(home)
+        for finding in findings
         if finding.severity == "error" and finding.child_id not in touched
     ]

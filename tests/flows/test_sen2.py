@@ -15,6 +15,8 @@ from python_calamine import CalamineWorkbook
 from returns.specification import read_specification
 from returns.xml import read_xml, write_xml
 from tests.flows.conftest import PrefectServer, SendHome
+from tests.returns.samples import STAMP as WRITTEN
+from tests.returns.samples import one_person, put
 
 YEAR = ["--year", "2027"]
 STAMP = ["--release", "1.0", "--serial", "1", "--date-time", "2027-02-01T09:30:00"]
@@ -150,6 +152,27 @@ def test_an_error_takes_no_explanation(run_home: tuple[SendHome, Any]) -> None:
     done = home.send("sen2", "explain", errors[0], "--because", "We like it so.", "--by", "A. Officer")
     assert done.returncode == 2
     assert "DfE takes no explanation" in done.stderr
+
+
+def test_last_years_return_is_taken_in_and_starts_the_records(home: SendHome, tmp_path: Path) -> None:
+    """By a council that has nothing else; and this year's is not last year's."""
+    assert home.send("init", "--la", "883", "--name", "Thurrock").returncode == 0
+    last_year, this_year = read_specification(2026), read_specification(2027)
+    with duckdb.connect() as connection:
+        for specification, name in ((last_year, "2026.xml"), (this_year, "2027.xml")):
+            tables = one_person(upn="T883123456789")
+            tables["sen2_header"] = [{**tables["sen2_header"][0], "year": specification.year}]
+            put(connection, specification, tables)
+            write_xml(connection, specification, tmp_path / name, WRITTEN)
+    records = tmp_path / "records.xlsx"
+    taken = home.answer("sen2", "import", str(tmp_path / "2026.xml"), "--year", "2026", "--records", str(records))
+    assert (taken["year"], taken["rows"]["sen2_person"], taken["records"]["rows"]["plan"]) == (2026, 1, 1)
+    assert ["child", "birth_date", 1] in taken["records"]["to_complete"]
+    assert records.exists()
+    assert [path.name for path in (home.folder / "returns" / "2026" / "imported").iterdir()] == ["2026.xml"]
+    refused = home.send("sen2", "import", str(tmp_path / "2027.xml"), "--year", "2026")
+    assert refused.returncode == 2
+    assert "not over yet" in refused.stderr
 
 
 def test_what_nobody_verified_is_listed(season: tuple[SendHome, Any]) -> None:

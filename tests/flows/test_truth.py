@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from tests.flows.conftest import SendHome
-from tests.flows.return_truth import errors_of_clean_records, missed, reaching
+from tests.flows.recount import of_warehouse, recounted
+from tests.flows.return_truth import errors_of_clean_records, findings_of, missed, reaching
 from warehouse.home import Home
 
 Found = set[tuple[str, str, str, str]]
@@ -55,8 +56,9 @@ def test_the_return_shows_every_fault_that_reaches_it_and_errors_in_no_clean_rec
     run_home: tuple[SendHome, subprocess.CompletedProcess[str]],
 ) -> None:
     home = Home(run_home[0].folder)
-    assert missed(home) == []
-    assert errors_of_clean_records(home) == []
+    findings = findings_of(home)
+    assert missed(home, findings) == []
+    assert errors_of_clean_records(home, findings) == []
     assert len({fault["fault"] for fault, _ in reaching(home)}) >= 20
 
 
@@ -64,18 +66,21 @@ def test_the_return_shows_every_fault_that_reaches_it_and_errors_in_no_clean_rec
     ("seed", "la", "children"), [(1, "883", 400), (2, "330", 2000), (3, "201", 1200), (4, "420", 60), (5, "884", 1500)]
 )
 def test_other_boroughs_hold_too(
-    seed: int, la: str, children: int, home: SendHome, shared_data: Callable[[str], Path]
+    seed: int, la: str, children: int, home: SendHome, shared_data: Callable[[str], Path], tmp_path: Path
 ) -> None:
     release = shared_data("dfe-education-health-and-care-plans-2025.zip")
     home.send("demo", "--seed", str(seed), "--la", la, "--children", str(children), "--published", str(release))
     assert not home.run_here().is_any_product_held
     assert found(home.folder) == planted(home.folder)
-    assert missed(Home(home.folder)) == []
-    assert errors_of_clean_records(Home(home.folder)) == []
+    of_return = findings_of(Home(home.folder))
+    assert missed(Home(home.folder), of_return) == []
+    assert errors_of_clean_records(Home(home.folder), of_return) == []
+    recount = recounted(Home(home.folder), tmp_path / "return.xml")
+    assert recount.told == of_warehouse(Home(home.folder), recount)
 
 
 def test_a_borough_without_faults_has_no_finding(home: SendHome) -> None:
     home.send("demo", "--seed", "77", "--children", "1500", "--faults", "none")
     assert not home.run_here().is_any_product_held
     assert found(home.folder) == set()
-    assert errors_of_clean_records(Home(home.folder)) == []
+    assert errors_of_clean_records(Home(home.folder), findings_of(Home(home.folder))) == []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import fields
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -14,6 +17,7 @@ from connectors.load import load_extract
 from flows.configuring import write_first_configuration
 from returns.blade import write_blade
 from returns.differences import differences
+from returns.kept import SignedVersion
 from returns.previous import bring_previous, take_in
 from returns.records import write_records
 from returns.specification import read_specification
@@ -101,6 +105,9 @@ def return_of_last_year() -> Tables:
     }
 
 
+OF_ALL = return_of_last_year()
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Last year's return as another supplier's system wrote it."""
@@ -178,6 +185,27 @@ def test_last_years_return_is_found_again_in_whichever_shape_it_came(
         ]
         assert connection.execute("select count(*) from sen2_previous.sen2_requests").fetchone() == (4,)
         assert connection.execute("select person_id from sen2_previous.known_person").fetchall() == [("now",)]
+
+
+def test_what_was_signed_off_here_stands_above_what_was_taken_in(file: Path, home: Home) -> None:
+    folder = home.folder / "returns" / str(LAST_YEAR) / "v001"
+    with duckdb.connect() as connection:
+        take_in(home, file, LAST_YEAR, connection)
+        folder.mkdir()
+        only_one = {
+            table: [row for row in rows if row.get("person_id", "c1") == "c1"] for table, rows in OF_ALL.items()
+        }
+        put(connection, SPECIFICATION, only_one)
+        write_xml(connection, SPECIFICATION, folder / "signed.xml", STAMP)
+    told: dict[str, Any] = {field.name: "" for field in fields(SignedVersion)}
+    told |= {"year": LAST_YEAR, "version": 1, "file": "signed.xml", "rows": {}, "officers": {}}
+    (folder / "version.json").write_text(json.dumps(told))
+    with duckdb.connect() as connection:
+        this_years(connection)
+        found = bring_previous(connection, home, LAST_YEAR + 1)
+        assert found is not None
+        assert found.name == "returns/2026/v001/signed.xml"
+        assert connection.execute("select count(*) from sen2_previous.sen2_person").fetchone() == (1,)
 
 
 def test_without_an_earlier_return_there_is_an_empty_one(home: Home) -> None:
