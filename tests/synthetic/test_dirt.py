@@ -151,6 +151,8 @@ def plant_one_kind_an_extract(clean: Path, folder: Path, first: int) -> None:
                 records.append(of_extract)
                 shutil.move(alone / "extracts" / extract, folder / "extracts" / extract)
                 break
+        else:  # what is packed, as DfE gives its figures, no kind can spoil
+            shutil.copytree(clean / "extracts" / extract, folder / "extracts" / extract)
     shutil.copytree(clean / "truth", folder / "truth")
     pq.write_table(pa.concat_tables(records), folder / "truth" / "records.parquet")
     with (folder / "truth" / "dirt.csv").open("w", encoding="utf-8", newline="") as handle:
