@@ -27,7 +27,7 @@ from flows.settings import LONDON
 from flows.summary import LoadLine, RuleLine, RunSummary
 from flows.unforeseen import told_without_data
 from operations.store import FindingCounts, OperationsStore
-from warehouse.build import DbtProject, PointInTime, finish_build, keep_given_ids, open_for_building, register_sources
+from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity, open_for_building, register_sources
 from warehouse.code import digest_of_code
 from warehouse.home import Home
 from warehouse.publication import publish
@@ -228,7 +228,7 @@ class Run:
     def publish(self) -> None:
         """Publishes each product whose gate passed, keeps the child ids given, and makes the build the warehouse."""
         with self._timed("publish"):
-            keep_given_ids(self.home, self.run_id)
+            keep_identity(self.home, self.run_id)
             for gate in read_gates():
                 decision = next(item for item in self._decisions if item.product == gate.product)
                 if decision.is_published:
