@@ -64,6 +64,10 @@ def demo(
     as_at: Annotated[datetime, typer.Option(formats=DAY_FORMATS, help="The borough's today.")] = datetime(2026, 11, 2),
     faults: Annotated[Literal["default", "none"], typer.Option(help="Which faults to plant.")] = "default",
     dirt: Annotated[float, typer.Option(min=0, max=0.2, help="Share of rows and files to spoil.")] = 0.0,
+    slips: Annotated[
+        float,
+        typer.Option(min=0, max=0.3, help="Share of children that each service gets wrong in name, date or number."),
+    ] = 0.04,
     if_absent: Annotated[bool, typer.Option(help="Do nothing where the home has a configuration already.")] = False,
     json_output: Json = False,
 ) -> None:
@@ -88,6 +92,7 @@ def demo(
             as_at=today,
             faults=faults,
             dirt=dirt,
+            slips=slips,
             progress=tell,
         )
     write_demo_configuration(home, la, today)

@@ -17,6 +17,7 @@ import pyarrow as pa
 from linkage.policy import (
     COMPARISONS,
     LEAST_RECORDS_TO_TRAIN,
+    LEAST_SHARE,
     PRIOR_RECALL,
     PRIOR_RULE,
     RETRAIN_GROWTH,
@@ -29,9 +30,6 @@ from linkage.policy import (
     splink_settings,
 )
 
-LEAST_SHARE = 0.25
-"""Slips and chance likenesses that the data at hand do not show do happen: each is taken to be at least this share as
-frequent as the policy says."""
 SIGNIFICANT_DIGITS = 4
 """Parameters are kept this exactly: sums over several threads differ in their last bits from run to run."""
 
@@ -158,9 +156,7 @@ def _believed(policy: dict[str, Any], trained: dict[str, Any], notes: list[str])
                 {**level, "m_probability": _rounded(m / sum(ms)), "u_probability": _rounded(u / sum(us))}
                 for level, m, u in zip(stated["comparison_levels"][1:], ms, us, strict=True)
             ]
-            believed["comparisons"].append(
-                {**stated, "comparison_levels": [stated["comparison_levels"][0], *mended]}
-            )
+            believed["comparisons"].append({**stated, "comparison_levels": [stated["comparison_levels"][0], *mended]})
             continue
         if comparison.is_trained:
             notes.append(f"the records do not tell how {comparison.name} behaves: the policy's own parameters stand")
@@ -172,7 +168,7 @@ def _makes_sense(figures: list[tuple[Any, Any]]) -> bool:
     if not all(isinstance(m, float) and isinstance(u, float) and u > 0 for m, u in figures):
         return False
     ratios = [m / u for m, u in figures]
-    return ratios[0] > 1 > ratios[-1] and max(ratios) <= 100 * ratios[0]
+    return bool(ratios[0] > 1 > ratios[-1] and max(ratios) <= 100 * ratios[0])
 
 
 def _rounded(value: float) -> float:

@@ -25,8 +25,7 @@ NAME_IS_ONE = "forename_level in ('same', 'one name''s forms', 'swapped with sur
 AGREES = f"""(
     case birth_date_level
         when 'same' then
-            ({FORENAME_AGREES} and ({SURNAME_AGREES} or {HAS_IDENTIFIER} or {HAS_PLACE}))
-            or (forename_level = 'not known' and {HAS_IDENTIFIER})
+            {FORENAME_AGREES} and ({SURNAME_AGREES} or {HAS_IDENTIFIER} or {HAS_PLACE})
         when 'not known' then {HAS_IDENTIFIER} and {NAME_IS_ONE} and {SURNAME_AGREES}
         when 'different' then false
         else {NAME_IS_ONE} and {SURNAME_AGREES} and ({HAS_PLACE} or {HAS_IDENTIFIER})
@@ -87,9 +86,8 @@ def _start_from_sure_links(connection: duckdb.DuckDBPyConnection, records: str, 
             select right_key, left_key from said where verdict = 'no'
         ),
         links as (
-            select link.anchor_kind || ':' || link.anchor as record_key, link.to_kind || ':' || link.to_anchor as head_key,
-                link.basis
-            from {sure} as link
+            select anchor_kind || ':' || anchor as record_key, to_kind || ':' || to_anchor as head_key, basis
+            from {sure}
         ),
         standing as (
             select links.record_key, links.head_key, links.basis, record.priority
@@ -121,7 +119,7 @@ def _start_from_sure_links(connection: duckdb.DuckDBPyConnection, records: str, 
         union all
         select record_key, 'upn', upn from {records} where has_permanent_upn
         union all
-        select record_key, 'nhs_number', nhs_number from {records} where nhs_number is not null
+        select record_key, 'nhs_number', nhs_number from {records} where has_valid_nhs_number
         union all
         select record_key, anchor_kind, anchor from {records} where anchor_kind in ('cin', 'nccis')
         """

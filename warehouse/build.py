@@ -36,7 +36,8 @@ AnswerRow = tuple[str, str, str, str, str, datetime]
 LEVELS = [f"{comparison.name}_level" for comparison in COMPARISONS]
 MEMORY = {
     "given": (
-        "anchor_kind varchar, anchor varchar, child_id varchar, given_at timestamp, previous_child_id varchar, cause varchar"
+        "anchor_kind varchar, anchor varchar, child_id varchar, given_at timestamp, "
+        "previous_child_id varchar, cause varchar"
     ),
     "answer": (
         "left_kind varchar, left_anchor varchar, right_kind varchar, right_anchor varchar, verdict varchar, "
@@ -141,7 +142,9 @@ def _register_memory(
     if registries:
         kept = f"read_parquet([{_identifier_list(registries)}], union_by_name = true)"
         columns = ", ".join(column for column in GIVEN_COLUMNS if column in _columns_of(connection, kept))
-        connection.execute(f"insert into identity.given by name select {columns} from {kept} where given_at <= ?", [known_at])
+        connection.execute(
+            f"insert into identity.given by name select {columns} from {kept} where given_at <= ?", [known_at]
+        )
     if answers:
         connection.executemany(
             "insert into identity.answer values (?, ?, ?, ?, ?, ?)", [row for row in answers if row[-1] <= known_at]
@@ -188,7 +191,9 @@ def keep_identity(home: Home, run_id: str) -> int:
         ).fetchone()
         if trained:
             home.linkage_models.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps({"trained_at": trained[0].isoformat(), "model": trained[1]}), encoding="utf-8")
+            partial.write_text(
+                json.dumps({"trained_at": trained[0].isoformat(), "model": trained[1]}), encoding="utf-8"
+            )
             partial.replace(home.linkage_models / f"{run_id}.json")
     return int(count)
 

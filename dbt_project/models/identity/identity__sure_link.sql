@@ -25,6 +25,7 @@ persons as (
         person.nhs_number,
         person.social_care_id,
         person.birth_date,
+        compared.surname,
         compared.forename_group as forename,
         namesakes.surname is not null as has_twin
     from {{ ref('identity__person') }} as person
@@ -42,6 +43,7 @@ case_children as (
         nhs_number,
         social_care_id,
         birth_date,
+        surname,
         forename,
         has_twin
     from persons
@@ -54,6 +56,7 @@ case_identifiers as (
         identifier,
         min(anchor) as case_anchor,
         min(birth_date) as birth_date,
+        min(surname) as surname,
         min(forename) as forename,
         bool_or(has_twin) as has_twin
     from (
@@ -72,6 +75,7 @@ other_identifiers as (
         identifier_kind,
         identifier,
         birth_date,
+        surname,
         forename,
         has_twin
     from (
@@ -99,7 +103,7 @@ found_in_cases as (
                 or other.birth_date is null
                 or held.birth_date is null
             )
-            and (not (held.has_twin or other.has_twin) or coalesce(other.forename = held.forename, true))
+            and {{ is_not_the_twin('other', 'held') }}
     group by other.anchor_kind, other.anchor
 ),
 
@@ -126,7 +130,7 @@ found_as_pupils as (
             other.upn = pupil.upn
             and pupil.anchor_kind = 'upn'
             and (other.birth_date = pupil.birth_date or other.birth_date is null)
-            and (not (other.has_twin or pupil.has_twin) or coalesce(other.forename = pupil.forename, true))
+            and {{ is_not_the_twin('other', 'pupil') }}
     where other.anchor_kind in ('cin', 'nccis')
     group by other.anchor_kind, other.anchor
     having count(*) = 1
