@@ -26,7 +26,7 @@ from flows.reading import product_lines
 from flows.settings import LONDON
 from flows.summary import LoadLine, RuleLine, RunSummary
 from flows.unforeseen import told_without_data
-from operations.store import FindingCounts, OperationsStore
+from operations.store import FindingCounts, IdentityAnswer, OperationsStore
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity, open_for_building, register_sources
 from warehouse.code import digest_of_code
 from warehouse.home import Home
@@ -168,11 +168,24 @@ class Run:
                 self._loads.append(LoadLine(extract, "failed", problem=str(outcome)))
 
     @functools.cached_property
+    def _answers(self) -> list[IdentityAnswer]:
+        """What stewards had said of who is the same child."""
+        return self.store.identity_answers(self.moment.known_at)
+
+    @functools.cached_property
     def _inputs(self) -> str:
         """A hash of everything that decides what this run would build: what has landed, the day, the code."""
         known = [manifest.load_id for manifest in known_manifests(self.home.landing, self.moment.known_at)]
         officers = self.configuration.designated_officers.model_dump_json()
-        parts = [digest_of_code(), self.moment.as_at.isoformat(), self.configuration.la_code, officers, *known]
+        answers = sorted(f"{answer.one} {answer.other} {answer.verdict}" for answer in self._answers)
+        parts = [
+            digest_of_code(),
+            self.moment.as_at.isoformat(),
+            self.configuration.la_code,
+            officers,
+            *known,
+            *answers,
+        ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
@@ -205,7 +218,7 @@ class Run:
         """Builds staging to lists in the private file, with dbt."""
         with self._timed("build"):
             self._built.unlink(missing_ok=True)
-            register_sources(self.configuration, self.home, self.moment)
+            register_sources(self.configuration, self.home, self.moment, self._answers)
             self._dbt.build()
 
     def check(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import duckdb
 
@@ -30,8 +30,26 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 LEAN = ("--exclude-resource-type", "unit_test", "--no-populate-cache")
 STAGING_VIEWS = "path:models/staging,config.materialized:view"
 
-AnswerRow = tuple[str, str, str, str, str, datetime]
-"""Kind and anchor of the one person, of the other, the verdict (yes, no, unsure), and when (UTC)."""
+
+class Answer(Protocol):
+    """What a steward said of two persons of the sources."""
+
+    @property
+    def one(self) -> tuple[str, str]:
+        """The one person, as kind and anchor."""
+
+    @property
+    def other(self) -> tuple[str, str]:
+        """The other person."""
+
+    @property
+    def verdict(self) -> str:
+        """Yes, no or unsure."""
+
+    @property
+    def at(self) -> datetime:
+        """When (UTC)."""
+
 
 LEVELS = [f"{comparison.name}_level" for comparison in COMPARISONS]
 MEMORY = {
@@ -89,12 +107,12 @@ def open_for_building(path: Path, temporary: Path) -> duckdb.DuckDBPyConnection:
 
 
 def register_sources(
-    configuration: Configuration, home: Home, moment: PointInTime, answers: Sequence[AnswerRow] = ()
+    configuration: Configuration, home: Home, moment: PointInTime, answers: Sequence[Answer] = ()
 ) -> None:
     """Starts the private build file: landing views, the run's one row, child ids given, and room for findings.
 
-    ``answers`` are what stewards said of who is the same child. Only what was known at ``moment.known_at`` is
-    registered. Everything dbt reads enters here.
+    ``answers`` are what stewards had said by then of who is the same child. Only what was known at
+    ``moment.known_at`` is registered. Everything dbt reads enters here.
     """
     home.building.unlink(missing_ok=True)
     with open_for_building(home.building, home.temporary) as connection:
@@ -132,7 +150,7 @@ def register_survey(
 
 
 def _register_memory(
-    connection: duckdb.DuckDBPyConnection, home: Home, known_at: datetime, answers: Sequence[AnswerRow]
+    connection: duckdb.DuckDBPyConnection, home: Home, known_at: datetime, answers: Sequence[Answer]
 ) -> None:
     """What identity remembers: child ids given, stewards' answers, the linkage model in use and pairs scored before."""
     connection.execute("create schema if not exists identity")
@@ -147,7 +165,8 @@ def _register_memory(
         )
     if answers:
         connection.executemany(
-            "insert into identity.answer values (?, ?, ?, ?, ?, ?)", [row for row in answers if row[-1] <= known_at]
+            "insert into identity.answer values (?, ?, ?, ?, ?, ?)",
+            [(*answer.one, *answer.other, answer.verdict, answer.at) for answer in answers],
         )
     for path in sorted(home.linkage_models.glob("*.json")):
         kept = json.loads(path.read_text(encoding="utf-8"))

@@ -54,6 +54,11 @@ class Home:
         return self.folder / "warehouse" / "scored_pairs.parquet"
 
     @property
+    def link_quality(self) -> Path:
+        """How good the links of the last run are, as last measured."""
+        return self.folder / "warehouse" / "link_quality.json"
+
+    @property
     def warehouse(self) -> Path:
         """The warehouse file of the last finished run; rebuilt at will."""
         return self.folder / "warehouse" / "warehouse.duckdb"
