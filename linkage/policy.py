@@ -13,7 +13,7 @@ from typing import Any
 
 LINK_WEIGHT = 7.0
 """From here on a pair is linked without asking, where no guard speaks against it (odds of 128 to 1)."""
-MARGIN = 4.0
+MARGIN = 3.0
 """A record whose next best child comes as close as this to the best is not linked but asked about."""
 
 SEED = 883
