@@ -11,8 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-LINK_WEIGHT = 7.0
-"""From here on a pair is linked without asking, where no guard speaks against it (odds of 128 to 1)."""
+LINK_WEIGHT = 5.0
+"""From here on a pair is linked without asking, where no guard speaks against it (odds of 32 to 1 at the line, and
+higher for nearly all that is above it)."""
 MARGIN = 3.0
 """A record whose next best child comes as close as this to the best is not linked but asked about."""
 

@@ -26,14 +26,15 @@ AGREES = f"""(
     case birth_date_level
         when 'same' then
             {FORENAME_AGREES} and ({SURNAME_AGREES} or {HAS_IDENTIFIER} or {HAS_PLACE})
-        when 'not known' then {HAS_IDENTIFIER} and {NAME_IS_ONE} and {SURNAME_AGREES}
-        when 'different' then false
+        when 'not known' then {NAME_IS_ONE} and {SURNAME_AGREES} and ({HAS_PLACE} or {HAS_IDENTIFIER})
+        when 'day and month swapped' then {NAME_IS_ONE} and {SURNAME_AGREES}
+        when 'different' then {HAS_IDENTIFIER} and {NAME_IS_ONE} and {SURNAME_AGREES} and {HAS_PLACE}
         else {NAME_IS_ONE} and {SURNAME_AGREES} and ({HAS_PLACE} or {HAS_IDENTIFIER})
     end
 )"""
 """Without this no weight links: a forename that agrees (twins are told apart by it), a birth date that agrees or is one
-slip away, and a surname, place or identifier. After an adoption surname, address and numbers are new: nothing is left
-here that would lead from the old identity to the new."""
+slip away, and a surname, place or identifier. A birth date that is quite another needs all the rest to agree. After an
+adoption surname, address and numbers are new: nothing is left here that would lead from the old identity to the new."""
 
 
 def resolve(connection: duckdb.DuckDBPyConnection, records: str, sure: str, scored: str, answers: str) -> None:
@@ -112,16 +113,24 @@ def _start_from_sure_links(connection: duckdb.DuckDBPyConnection, records: str, 
         left join kept on record.record_key = kept.record_key
         """
     )
+    # A number that two cases bear is one of theirs by mistake, so it tells neither from anyone.
     connection.execute(
         f"""
         create or replace temporary table trait as
+        with borne as (
+            select record_key, anchor_kind, 'upn' as kind, upn as held from {records} where has_permanent_upn
+            union all
+            select record_key, anchor_kind, 'nhs_number', nhs_number from {records} where has_valid_nhs_number
+        ),
+        borne_by_two as (
+            select kind, held from borne where anchor_kind = 'case' group by kind, held having count(*) > 1
+        )
         select record_key, 'case' as kind, anchor as held from {records} where anchor_kind = 'case'
         union all
-        select record_key, 'upn', upn from {records} where has_permanent_upn
-        union all
-        select record_key, 'nhs_number', nhs_number from {records} where has_valid_nhs_number
-        union all
         select record_key, anchor_kind, anchor from {records} where anchor_kind in ('cin', 'nccis')
+        union all
+        select borne.record_key, borne.kind, borne.held
+        from borne anti join borne_by_two on borne.kind = borne_by_two.kind and borne.held = borne_by_two.held
         """
     )
 
