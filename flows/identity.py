@@ -147,10 +147,10 @@ def history(
     with standing_warehouse(Home.from_environment()) as connection:
         rows = connection.execute(
             """
-            select at, event, anchor_kind, child_id, previous_child_id, cause
+            select given_at, event, anchor_kind, child_id, previous_child_id, cause
             from identity.identity__event
             where ? in (child_id, previous_child_id)
-            order by at, anchor_kind, child_id
+            order by given_at, anchor_kind, child_id
             """,
             [child_id],
         ).fetchall()

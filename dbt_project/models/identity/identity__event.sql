@@ -29,7 +29,7 @@ first_givings as (
 )
 
 select
-    givings.given_at as at,
+    givings.given_at,
     case
         when givings.previous_child_id is null then 'given'
         when givings.given_at > first_givings.given_at and givings.cause != 'itself' then 'merged'
