@@ -47,6 +47,7 @@ def review(
     by: By = None,
     workbook: Annotated[Path | None, typer.Option("--xlsx", help="Write the questions to this workbook.")] = None,
     answers_file: Annotated[Path | None, typer.Option("--import", help="Take the answers from this workbook.")] = None,
+    picture: Annotated[Path | None, typer.Option("--html", help="Draw why the pair weighs what it does.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Questions to list.")] = 50,
     json_output: Json = False,
 ) -> None:
@@ -78,6 +79,13 @@ def review(
             print_json([dict(zip(headings, row, strict=True)) for row in rows])
         else:
             print_rows(f"{len(questions)} questions", headings, rows)
+    elif picture is not None:
+        from linkage.picture import steps_of, waterfall
+
+        asked = reviewing.question_of(questions, question)
+        with reviewing.standing_warehouse(home) as connection:
+            picture.write_text(waterfall(asked, steps_of(connection, asked)), encoding="utf-8")
+        output().print(f"The picture of {question} is in {picture}. It names nobody.")
     elif answer is None:
         asked = reviewing.question_of(questions, question)
         side_by_side = [

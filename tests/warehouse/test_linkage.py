@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Any
 
 import pytest
 
+from linkage.picture import steps_of, waterfall
+from linkage.review import open_questions
 from tests.warehouse.conftest import Build, Warehouse
 from tests.warehouse.landed import case, child_in_need, logged_advice, pupil, referral
 
@@ -106,6 +109,15 @@ def test_the_model_says_that_so_few_records_train_nothing(linked: Warehouse) -> 
     assert "too few to train on" in linked.column("select model from identity.identity__linkage_model")[0]
 
 
+def test_the_picture_of_a_question_adds_up_to_its_weight_and_names_nobody(linked: Warehouse) -> None:
+    (question,) = [one for one in open_questions(linked.connection, []) if one.left["upn"] == "A4"]
+    steps = steps_of(linked.connection, question)
+    assert ("postcode: same, now or before", pytest.approx(11.05, abs=0.01)) in steps
+    assert sum(weight for _, weight in steps) == pytest.approx(question.match_weight)
+    page = waterfall(question, steps)
+    assert not re.search("Quill|Jude|A4/|9990000042|http", page)
+
+
 def answer(one: tuple[str, str], other: tuple[str, str], verdict: str) -> dict[str, Any]:
     names = ("left_kind", "left_anchor", "right_kind", "right_anchor")
     return {**dict(zip(names, one + other, strict=True)), "verdict": verdict, "answered_at": datetime(2025, 6, 30, 21)}
@@ -146,7 +158,8 @@ def test_a_stewards_no_parts_and_the_pupil_keeps_the_id(answered: Warehouse, lin
 
 def test_merges_and_splits_are_events_with_date_cause_and_both_ids(answered: Warehouse, linked: Warehouse) -> None:
     events = answered.rows(
-        "select event, child_id, previous_child_id, cause from identity.identity__event where given_at = ? order by event",
+        "select event, child_id, previous_child_id, cause from identity.identity__event where given_at = ? "
+        "order by event",
         LATER,
     )
     merged = [event for event in events if event["event"] == "merged"]
