@@ -17,6 +17,7 @@ from linkage.policy import (
     LINK_WEIGHT,
     PRIOR_RECALL,
     PRIOR_RULE,
+    RECORDS_COUNTED,
     SAMPLED_PAIRS,
     SEED,
     TRAINING_BLOCKS,
@@ -52,6 +53,7 @@ def link(connection: duckdb.DuckDBPyConnection) -> None:
 def bare_splink(connection: duckdb.DuckDBPyConnection) -> None:
     """Splink as its documentation calls it: estimate, predict, cluster."""
     linker = linker_on(connection, RECORDS, splink_settings())
+    ((count,),) = connection.execute(f"select count(*) from {RECORDS}").fetchall()
 
     def rule(columns: tuple[str, ...]) -> str:
         return " and ".join(f"l.{column} = r.{column}" for column in columns)
@@ -60,7 +62,10 @@ def bare_splink(connection: duckdb.DuckDBPyConnection) -> None:
     linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLED_PAIRS, seed=SEED, min_count_per_level=None)
     for block in TRAINING_BLOCKS:
         linker.training.estimate_parameters_using_expectation_maximisation(
-            rule(block), estimate_without_term_frequencies=True, max_pairs=TRAINING_PAIRS, record_sample_proportion=1.0
+            rule(block),
+            estimate_without_term_frequencies=True,
+            max_pairs=TRAINING_PAIRS,
+            record_sample_proportion=min(1.0, RECORDS_COUNTED / count),
         )
     predicted = linker.inference.predict(threshold_match_weight=0.0)
     linker.clustering.cluster_pairwise_predictions_at_threshold(predicted, threshold_match_weight=LINK_WEIGHT)

@@ -20,6 +20,7 @@ from linkage.policy import (
     LEAST_SHARE,
     PRIOR_RECALL,
     PRIOR_RULE,
+    RECORDS_COUNTED,
     RETRAIN_GROWTH,
     SAMPLED_PAIRS,
     SEED,
@@ -88,7 +89,7 @@ def _trained(connection: duckdb.DuckDBPyConnection, records: str, count: int, mo
     if count < LEAST_RECORDS_TO_TRAIN:
         notes.append(f"{count} records are too few to train on: the policy's own parameters stand")
     else:
-        settings, notes = _train(connection, records, settings)
+        settings, notes = _train(connection, records, count, settings)
     return Model(
         model_id=f"{moment}-{policy_digest()[:6]}",
         policy=policy_digest(),
@@ -109,7 +110,7 @@ def _frequencies(connection: duckdb.DuckDBPyConnection, records: str, column: st
 
 
 def _train(
-    connection: duckdb.DuckDBPyConnection, records: str, settings: dict[str, Any]
+    connection: duckdb.DuckDBPyConnection, records: str, count: int, settings: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     from splink.internals.exceptions import EMTrainingException
 
@@ -123,7 +124,10 @@ def _train(
             rule = " and ".join(f"l.{column} = r.{column}" for column in block)
             try:
                 linker.training.estimate_parameters_using_expectation_maximisation(
-                    rule, estimate_without_term_frequencies=True, max_pairs=TRAINING_PAIRS, record_sample_proportion=1.0
+                    rule,
+                    estimate_without_term_frequencies=True,
+                    max_pairs=TRAINING_PAIRS,
+                    record_sample_proportion=min(1.0, RECORDS_COUNTED / count),
                 )
             except EMTrainingException:
                 notes.append(f"no pairs to train on share {' and '.join(block)}")

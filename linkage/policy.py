@@ -22,6 +22,8 @@ LEAST_RECORDS_TO_TRAIN = 2_000
 """Below this the parameters of the policy are used as they stand: too few pairs agree for a training to converge."""
 SAMPLED_PAIRS = 1_000_000
 TRAINING_PAIRS = 250_000
+RECORDS_COUNTED = 200_000
+"""About so many records are looked at to tell how many pairs a training would have, of which it takes its share."""
 LEAST_SHARE = 0.5
 """Slips and chance likenesses that the data at hand do not show do happen: each is taken to be at least this share as
 frequent as the policy says."""
