@@ -22,11 +22,14 @@ from pathlib import Path
 import duckdb
 import psutil
 
+from benchmarks.linkage import compare_linkage, link
 from flows.settings import prepare_environment
 from operations.store import OperationsStore
 from warehouse.home import Home
 
 ROUNDS = 3
+LINKAGE = "the linkage"
+SEEDS = ("code_sets", "forename_group")
 ONE_AUTHORITY = 45_000
 SIZES = (ONE_AUTHORITY, 450_000, 2_000_000)
 """Pupils of one local authority, of a region, and more than a fifth of England's."""
@@ -72,21 +75,31 @@ def run_measured(home: Home, *arguments: str) -> tuple[float, dict[str, float], 
 
 
 def bare_statements(target: Path) -> list[str]:
-    """The compiled SQL of each model in dbt's order, as plain statements; the contracts' checks are dbt's cost."""
+    """The compiled SQL of each model in dbt's order, as plain statements; the contracts' checks are dbt's cost.
+
+    In the place of the models in Python stands ``LINKAGE``, once.
+    """
     nodes = json.loads((target / "manifest.json").read_text())["nodes"]
     done = [result["unique_id"] for result in json.loads((target / "run_results.json").read_text())["results"]]
     built = [nodes[name] for name in done if name in nodes and nodes[name]["resource_type"] == "model"]
     views = [node for node in nodes.values() if node["schema"] == "staging" and node["unique_id"] not in done]
     statements = []
     for node in [*views, *built]:
+        if node["language"] == "python":
+            if node["name"] == "identity__link":
+                statements.append(LINKAGE)
+            continue
         kind = "view" if node["config"]["materialized"] == "view" else "table"
         sql = (target / "compiled" / node["package_name"] / node["original_file_path"]).read_text()
         statements.append(f"create or replace {kind} {node['schema']}.{node['name']} as ({sql})")
     return statements
 
 
-def compare_build(home: Home, rounds: int) -> tuple[float, float]:
-    """Median seconds of the build stage with dbt, and of the same compiled SQL bare, on what has landed."""
+def compare_build(home: Home, rounds: int) -> tuple[float, float, float, float]:
+    """Median seconds of the build stage with dbt, and of the same compiled SQL bare, on what has landed.
+
+    Then those of the linkage alone, and of bare Splink calls on the same records.
+    """
     from connectors.configuration import read_configuration
     from warehouse.build import DbtProject, PointInTime, open_for_building, register_sources
 
@@ -99,7 +112,7 @@ def compare_build(home: Home, rounds: int) -> tuple[float, float]:
     project.build("--write-json")
     statements = bare_statements(home.dbt_target)
     with duckdb.connect(str(home.building), read_only=True) as connection:
-        seeds = connection.sql("from reference.code_sets").to_arrow_table()
+        seeds = {name: connection.sql(f"from reference.{name}").to_arrow_table() for name in SEEDS}
     with_dbt, bare = [], []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -111,13 +124,19 @@ def compare_build(home: Home, rounds: int) -> tuple[float, float]:
         with open_for_building(home.building, home.temporary) as connection:
             for schema in ("reference", "staging", "identity", "intermediate", "core", "lists", "sen2", "annex_a"):
                 connection.execute(f"create schema if not exists {schema}")
-            connection.register("seed_rows", seeds)
-            connection.execute("create or replace table reference.code_sets as from seed_rows")
+            for name, rows in seeds.items():
+                connection.register("seed_rows", rows)
+                connection.execute(f"create or replace table reference.{name} as from seed_rows")
             for statement in statements:
-                connection.execute(statement).fetchall()
+                if statement == LINKAGE:
+                    link(connection)
+                else:
+                    connection.execute(statement).fetchall()
         bare.append(time.perf_counter() - started)
+    with open_for_building(home.building, home.temporary) as connection:
+        linkage = compare_linkage(connection, rounds)
     home.clear_leftovers()
-    return statistics.median(with_dbt), statistics.median(bare)
+    return statistics.median(with_dbt), statistics.median(bare), *linkage
 
 
 def measure(home: Home, children: int) -> dict[str, float]:
@@ -136,8 +155,11 @@ def measure(home: Home, children: int) -> dict[str, float]:
             figures |= {f"run: {stage} peak MB": value for stage, value in peaks.items()}
     prepare_environment(home)
     rounds = ROUNDS if children <= ONE_AUTHORITY else 1
-    figures["build seconds with dbt"], figures["build seconds bare"] = compare_build(home, rounds)
-    figures["build ratio (aim: at most 1.3)"] = figures["build seconds with dbt"] / figures["build seconds bare"]
+    with_dbt, bare, linkage, splink = compare_build(home, rounds)
+    figures["build seconds with dbt"], figures["build seconds bare"] = with_dbt, bare
+    figures["build ratio (aim: at most 1.3)"] = with_dbt / bare
+    figures["linkage seconds"], figures["bare Splink seconds"] = linkage, splink
+    figures["linkage ratio (aim: at most 1.3)"] = linkage / splink
     return figures
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from connectors.errors import SendError
+from flows.identity import identity
 from flows.sen2 import sen2
 from flows.settings import LONDON, prepare_environment
 from flows.terminal import Json, output, print_json, print_rows, progress
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 
 app.add_typer(sen2)
+app.add_typer(identity)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 
@@ -91,6 +93,10 @@ def demo(
         ),
     ] = None,
     list_dirt: Annotated[bool, typer.Option("--list-dirt", help="Only say which kinds of dirt there are.")] = False,
+    slips: Annotated[
+        float,
+        typer.Option(min=0, max=0.3, help="Share of children that each service gets wrong in name, date or number."),
+    ] = 0.04,
     if_absent: Annotated[bool, typer.Option(help="Do nothing where the home has a configuration already.")] = False,
     json_output: Json = False,
 ) -> None:
@@ -126,6 +132,7 @@ def demo(
             faults=faults,
             dirt=overall,
             kinds=kinds,
+            slips=slips,
             progress=tell,
         )
     write_demo_configuration(home, la, today)

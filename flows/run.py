@@ -28,8 +28,8 @@ from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
 from flows.summary import FailedLoad, LoadLine, RuleLine, RunSummary
 from flows.unforeseen import told_without_data
-from operations.store import FindingCounts, OperationsStore
-from warehouse.build import DbtProject, PointInTime, finish_build, keep_given_ids, open_for_building, register_sources
+from operations.store import FindingCounts, IdentityAnswer, OperationsStore
+from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity, open_for_building, register_sources
 from warehouse.code import digest_of_code
 from warehouse.home import Home
 from warehouse.publication import publish
@@ -201,11 +201,24 @@ class Run:
         return min(moments).isoformat(sep=" ")
 
     @functools.cached_property
+    def _answers(self) -> list[IdentityAnswer]:
+        """What stewards had said of who is the same child."""
+        return self.store.identity_answers(self.moment.known_at)
+
+    @functools.cached_property
     def _inputs(self) -> str:
         """A hash of everything that decides what this run would build: what has landed, the day, the code."""
         known = [manifest.load_id for manifest in known_manifests(self.home.landing, self.moment.known_at)]
         officers = self.configuration.designated_officers.model_dump_json()
-        parts = [digest_of_code(), self.moment.as_at.isoformat(), self.configuration.la_code, officers, *known]
+        answers = sorted(f"{answer.one} {answer.other} {answer.verdict}" for answer in self._answers)
+        parts = [
+            digest_of_code(),
+            self.moment.as_at.isoformat(),
+            self.configuration.la_code,
+            officers,
+            *known,
+            *answers,
+        ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
@@ -238,7 +251,7 @@ class Run:
         """Builds staging to lists in the private file, with dbt."""
         with self._timed("build"):
             self._built.unlink(missing_ok=True)
-            register_sources(self.configuration, self.home, self.moment)
+            register_sources(self.configuration, self.home, self.moment, self._answers)
             self._dbt.build()
 
     def check(self) -> None:
@@ -269,7 +282,7 @@ class Run:
     def publish(self) -> None:
         """Publishes each product whose gate passed, keeps the child ids given, and makes the build the warehouse."""
         with self._timed("publish"):
-            keep_given_ids(self.home, self.run_id)
+            keep_identity(self.home, self.run_id)
             for gate in self._gates:
                 decision = next(item for item in self._decisions if item.product == gate.product)
                 if decision.is_published:

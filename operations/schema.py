@@ -149,3 +149,26 @@ class ExplanationRecord(Base):
     explanation: Mapped[str]
     author: Mapped[str]
     at: Mapped[datetime]
+
+
+class IdentityAnswerRecord(Base):
+    """What a steward said of two persons of the sources: one child (yes), two (no), or not to be told (unsure).
+
+    ``act`` is review for an answered question, split for an undone link. The left person is the one whose kind and
+    anchor come first. Only ever added to: of one pair the last word stands.
+    """
+
+    __tablename__ = "identity_answer"
+    __table_args__ = (Index("identity_answer_by_time", "at", "answer_id"),)
+
+    answer_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    left_kind: Mapped[str] = mapped_column(String(32))
+    left_anchor: Mapped[str]
+    right_kind: Mapped[str] = mapped_column(String(32))
+    right_anchor: Mapped[str]
+    verdict: Mapped[str] = mapped_column(String(8))
+    act: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str]
+    reviewer: Mapped[str]
+    match_weight: Mapped[float | None]
+    at: Mapped[datetime]

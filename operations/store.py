@@ -40,6 +40,7 @@ from operations.schema import (
     FindingEventRecord,
     FindingRecord,
     FindingSeen,
+    IdentityAnswerRecord,
     PublicationRecord,
     RunRecord,
 )
@@ -134,6 +135,28 @@ class Explanation:
     at: datetime
 
 
+Person = tuple[str, str]
+"""A person of a source: kind and anchor."""
+
+
+@dataclass(frozen=True)
+class IdentityAnswer:
+    """What a steward said of two persons of the sources, who, why and when (UTC, whole seconds).
+
+    ``verdict`` is yes (one child), no (two) or unsure; ``act`` is review or split; ``match_weight`` is what the
+    question was asked at.
+    """
+
+    one: Person
+    other: Person
+    verdict: str
+    act: str
+    reason: str
+    reviewer: str
+    match_weight: float | None
+    at: datetime
+
+
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
@@ -215,6 +238,44 @@ class OperationsStore:
                 )
                 for row in rows
             }
+
+    def say_of_identity(
+        self,
+        pairs: Sequence[tuple[Person, Person, float | None]],
+        *,
+        verdict: str,
+        act: str,
+        reason: str,
+        reviewer: str,
+    ) -> None:
+        """Keeps what a steward said of each pair of persons (with the weight asked at); earlier words are kept."""
+        at = _now().replace(microsecond=0)  # as runs count time, so that the next one knows it
+        rows = []
+        for one, other, weight in pairs:
+            left, right = sorted((one, other))
+            rows.append(
+                {
+                    **dict(zip(("left_kind", "left_anchor", "right_kind", "right_anchor"), left + right, strict=True)),
+                    **{"verdict": verdict, "act": act, "reason": reason, "reviewer": reviewer},
+                    **{"match_weight": weight, "at": at},
+                }
+            )
+        if rows:
+            with self._writing() as connection:
+                connection.execute(insert(IdentityAnswerRecord), rows)
+
+    def identity_answers(self, known_at: datetime | None = None) -> list[IdentityAnswer]:
+        """The word that stands for each pair of persons, as known at ``known_at`` (UTC), by default now."""
+        query = select(IdentityAnswerRecord.__table__).order_by(IdentityAnswerRecord.answer_id)
+        if known_at is not None:
+            query = query.where(IdentityAnswerRecord.at <= known_at)
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        last: dict[tuple[Person, Person], IdentityAnswer] = {}
+        for row in rows:
+            pair = ((row.left_kind, row.left_anchor), (row.right_kind, row.right_anchor))
+            last[pair] = IdentityAnswer(*pair, row.verdict, row.act, row.reason, row.reviewer, row.match_weight, row.at)
+        return list(last.values())
 
     def _upgrade(self) -> None:
         """Runs the migrations that the store lacks, in one transaction."""

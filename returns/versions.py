@@ -182,7 +182,12 @@ def reproduce(home: Home, version: SignedVersion) -> str:
 @contextmanager
 def _rebuilt(home: Home, configuration: Configuration, moment: PointInTime) -> Iterator[duckdb.DuckDBPyConnection]:
     """The return of another moment, rebuilt beside the warehouse, which it leaves alone."""
-    register_sources(configuration, home, moment)
+    store = OperationsStore(home.operations_url)
+    try:
+        answers = store.identity_answers(moment.known_at)
+    finally:
+        store.close()
+    register_sources(configuration, home, moment, answers)
     try:
         DbtProject(home).build()
         with open_return(home.building, home.temporary) as connection:

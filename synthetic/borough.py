@@ -38,12 +38,14 @@ from synthetic.published import figures_of
 from synthetic.records import write_table
 from synthetic.release import file_name, write_release
 from synthetic.sheets import Sheet, write_sheets
+from synthetic.slips import plant_slips
 from synthetic.social_care import make_children_in_need, reference_date, write_children_in_need
 from synthetic.stays import make_stays, placements
 from synthetic.truth import write_records
 
 FEWEST_CHILDREN, MOST_CHILDREN = 50, 2_000_000
 MOST_DIRT = 0.2
+SLIPS_OF_LIFE, MOST_SLIPS = 0.04, 0.3
 # Plans began in September 2014, and a borough has three years of history.
 FIRST_DAY, LAST_DAY = date(2017, 9, 1), date(2099, 12, 31)
 LIKE_883 = 45_000
@@ -73,6 +75,7 @@ class BoroughSummary:
     establishments: int
     planted: int
     dirt: int
+    slips: int
 
 
 def make_borough(
@@ -86,14 +89,16 @@ def make_borough(
     faults: Literal["default", "none"] = "default",
     dirt: float = 0.0,
     kinds: Mapping[str, float] | None = None,
+    slips: float = SLIPS_OF_LIFE,
     progress: Callable[[str], None] | None = None,
 ) -> BoroughSummary:
     """Writes the extracts of an invented borough below ``folder/extracts`` and the truth below ``folder/truth``.
 
     ``children`` is about how many pupils each school census holds; all else follows from it and from the published
     figures of ``la_code`` (those of 883 are kept here; ``published`` is the path of DfE's zip for any other). The same
-    arguments give the same bytes. With ``dirt`` that share of rows and files is spoiled afterwards (see ``dirt``);
-    ``kinds`` gives kinds of faults and dirt, by name, shares of their own.
+    arguments give the same bytes. ``slips`` is the share of its children that each service writes down wrong (see
+    ``slips``). With ``dirt`` that share of rows and files is spoiled afterwards (see ``dirt``); ``kinds`` gives kinds of
+    faults and dirt, by name, shares of their own.
 
     Raises ``ConfigurationError`` for arguments that cannot be followed, and where
     ``folder`` holds another borough's files.
@@ -105,6 +110,8 @@ def make_borough(
     if not 0 <= dirt <= MOST_DIRT:
         raise ConfigurationError(f"Dirt is a share from 0 to {MOST_DIRT}, not {dirt}.")
     _check_kinds(kinds := dict(kinds or {}))
+    if not 0 <= slips <= MOST_SLIPS:
+        raise ConfigurationError(f"Slips are a share from 0 to {MOST_SLIPS}, not {slips}.")
     if seed < 0:
         raise ConfigurationError(f"The seed is a whole number from 0, not {seed}.")
     if not FIRST_DAY <= as_at <= LAST_DAY:
@@ -239,6 +246,7 @@ def make_borough(
     plant_faults(extracts, kinds, is_every_kind=faults == "default")
     if faults == "default":
         plant_further_faults(extracts, sheets)
+    slipped = plant_slips(np.random.default_rng([seed, int(la_code), 7]), extracts, sheets, slips)
 
     tell("writing the case system, the register, health and social care")
     for table in tables.values():
@@ -300,6 +308,7 @@ def make_borough(
         establishments=len(schools.all),
         planted=len(extracts.planted),
         dirt=pieces,
+        slips=slipped,
     )
 
 

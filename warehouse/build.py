@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import re
 import threading
@@ -11,13 +12,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import duckdb
 
 from connectors.configuration import Configuration, DesignatedOfficers
 from connectors.errors import SendError
 from connectors.landing import register_landing
+from linkage.policy import COMPARISONS
 from returns.surveys import survey_in_hand
 from warehouse.home import Home
 
@@ -27,6 +29,47 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 # Unit tests are of the code and run in the test suite; the private file is new, so dbt need not look what is in it.
 LEAN = ("--exclude-resource-type", "unit_test", "--no-populate-cache")
 STAGING_VIEWS = "path:models/staging,config.materialized:view"
+
+
+class Answer(Protocol):
+    """What a steward said of two persons of the sources."""
+
+    @property
+    def one(self) -> tuple[str, str]:
+        """The one person, as kind and anchor."""
+
+    @property
+    def other(self) -> tuple[str, str]:
+        """The other person."""
+
+    @property
+    def verdict(self) -> str:
+        """Yes, no or unsure."""
+
+    @property
+    def at(self) -> datetime:
+        """When (UTC)."""
+
+
+LEVELS = [f"{comparison.name}_level" for comparison in COMPARISONS]
+MEMORY = {
+    "given": (
+        "anchor_kind varchar, anchor varchar, child_id varchar, given_at timestamp, "
+        "previous_child_id varchar, cause varchar"
+    ),
+    "answer": (
+        "left_kind varchar, left_anchor varchar, right_kind varchar, right_anchor varchar, verdict varchar, "
+        "answered_at timestamp"
+    ),
+    "linkage_model": "trained_at timestamp, model varchar",
+    "scored": (
+        "left_key varchar, right_key varchar, left_hash varchar, right_hash varchar, model_id varchar, "
+        f"match_weight double, {', '.join(f'{level} varchar' for level in LEVELS)}"
+    ),
+}
+"""The tables of what identity remembers from run to run, by name, with their columns."""
+GIVEN_COLUMNS = [column.split()[0] for column in MEMORY["given"].split(", ")]
+SCORED_COLUMNS = [column.split()[0] for column in MEMORY["scored"].split(", ")]
 
 
 class BuildFailed(SendError):
@@ -41,7 +84,7 @@ class PointInTime:
     known_at: datetime
 
 
-def _identifier_list(paths: Sequence[Path]) -> str:
+def _identifier_list(paths: Sequence[Path | str]) -> str:
     return ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
 
 
@@ -63,10 +106,13 @@ def open_for_building(path: Path, temporary: Path) -> duckdb.DuckDBPyConnection:
     )
 
 
-def register_sources(configuration: Configuration, home: Home, moment: PointInTime) -> None:
+def register_sources(
+    configuration: Configuration, home: Home, moment: PointInTime, answers: Sequence[Answer] = ()
+) -> None:
     """Starts the private build file: landing views, the run's one row, child ids given, and room for findings.
 
-    Only what was known at ``moment.known_at`` is registered. Everything dbt reads enters here.
+    ``answers`` are what stewards had said by then of who is the same child. Only what was known at
+    ``moment.known_at`` is registered. Everything dbt reads enters here.
     """
     home.building.unlink(missing_ok=True)
     with open_for_building(home.building, home.temporary) as connection:
@@ -76,7 +122,7 @@ def register_sources(configuration: Configuration, home: Home, moment: PointInTi
             "insert into landing.run values (?, ?, ?)", [moment.as_at, moment.known_at, configuration.la_code]
         )
         register_survey(connection, moment.as_at, configuration.designated_officers)
-        _register_given_ids(connection, home, moment.known_at)
+        _register_memory(connection, home, moment.known_at, answers)
 
 
 def register_survey(
@@ -103,23 +149,45 @@ def register_survey(
     )
 
 
-def _register_given_ids(connection: duckdb.DuckDBPyConnection, home: Home, known_at: datetime) -> None:
+def _register_memory(
+    connection: duckdb.DuckDBPyConnection, home: Home, known_at: datetime, answers: Sequence[Answer]
+) -> None:
+    """What identity remembers: child ids given, stewards' answers, the linkage model in use and pairs scored before."""
     connection.execute("create schema if not exists identity")
     registries = sorted(home.identity.glob("*.parquet"))
-    columns = "anchor_kind varchar, anchor varchar, child_id varchar, given_at timestamp"
-    connection.execute(f"create or replace table identity.given ({columns})")
+    for table, columns in MEMORY.items():
+        connection.execute(f"create or replace table identity.{table} ({columns})")
     if registries:
+        kept = f"read_parquet([{_identifier_list(registries)}], union_by_name = true)"
+        columns = ", ".join(column for column in GIVEN_COLUMNS if column in _columns_of(connection, kept))
         connection.execute(
-            f"insert into identity.given select anchor_kind, anchor, child_id, given_at "
-            f"from read_parquet([{_identifier_list(registries)}]) where given_at <= ?",
-            [known_at],
+            f"insert into identity.given by name select {columns} from {kept} where given_at <= ?", [known_at]
         )
+    if answers:
+        connection.executemany(
+            "insert into identity.answer values (?, ?, ?, ?, ?, ?)",
+            [(*answer.one, *answer.other, answer.verdict, answer.at) for answer in answers],
+        )
+    for path in sorted(home.linkage_models.glob("*.json")):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        trained_at = datetime.fromisoformat(kept["trained_at"])
+        if trained_at <= known_at:
+            connection.execute("insert into identity.linkage_model values (?, ?)", [trained_at, kept["model"]])
+    if home.scored_pairs.exists():
+        kept = f"read_parquet({_identifier_list([home.scored_pairs])})"
+        if _columns_of(connection, kept) == SCORED_COLUMNS:  # else an earlier release wrote it, under another policy
+            connection.execute(f"insert into identity.scored by name from {kept}")
 
 
-def keep_given_ids(home: Home, run_id: str) -> int:
-    """Writes the child ids this build gave to the registry, so that they never change again.
+def _columns_of(connection: duckdb.DuckDBPyConnection, source: str) -> list[str]:
+    return [row[0] for row in connection.execute(f"describe from {source}").fetchall()]
 
-    Returns how many were new. Append-only: one Parquet file a run, renamed into place whole.
+
+def keep_identity(home: Home, run_id: str) -> int:
+    """Keeps what identity must remember of this build: child ids given, a model newly trained, the pairs scored.
+
+    Returns how many ids were new or changed. The register of ids and the models are only ever added to: one file a
+    run, renamed into place whole. The scored pairs only save time; they are those of the last build.
     """
     target = home.identity / f"{run_id}.parquet"
     partial = home.temporary / f"{run_id}.identity"
@@ -127,10 +195,25 @@ def keep_given_ids(home: Home, run_id: str) -> int:
         (count,) = connection.execute("select count(*) from identity.identity__given_now").fetchone() or (0,)
         if count:
             connection.execute(
-                "copy (select anchor_kind, anchor, child_id, given_at from identity.identity__given_now "
+                f"copy (select {', '.join(GIVEN_COLUMNS)} from identity.identity__given_now "
                 f"order by anchor_kind, anchor) to {_identifier_list([partial])} (format parquet)"
             )
             partial.replace(target)
+        connection.execute(
+            f"copy (select {', '.join(SCORED_COLUMNS)} from identity.identity__scored_pair) "
+            f"to {_identifier_list([partial])} (format parquet, compression zstd)"
+        )
+        partial.replace(home.scored_pairs)
+        trained = connection.execute(
+            "select run.known_at, model.model from identity.identity__linkage_model as model "
+            "cross join landing.run as run where model.is_new"
+        ).fetchone()
+        if trained:
+            home.linkage_models.mkdir(parents=True, exist_ok=True)
+            partial.write_text(
+                json.dumps({"trained_at": trained[0].isoformat(), "model": trained[1]}), encoding="utf-8"
+            )
+            partial.replace(home.linkage_models / f"{run_id}.json")
     return int(count)
 
 

@@ -11,6 +11,7 @@ CODE_FOLDERS = (
     "dbt_project/macros",
     "dbt_project/models",
     "dbt_project/seeds",
+    "linkage",
     "returns/specification",
 )
 
@@ -21,6 +22,6 @@ def digest_of_code() -> str:
     digest = hashlib.sha256()
     for folder in CODE_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
-            if path.suffix in {".sql", ".yml", ".csv"}:
+            if path.suffix in {".sql", ".yml", ".csv", ".py"}:
                 digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -44,6 +44,21 @@ class Home:
         return self.folder / "identity"
 
     @property
+    def linkage_models(self) -> Path:
+        """The linkage models trained so far, one file each: append-only, backed up with the child ids."""
+        return self.identity / "models"
+
+    @property
+    def scored_pairs(self) -> Path:
+        """Pairs of persons as the last build scored them, so that the next need not; made anew where it is lost."""
+        return self.folder / "warehouse" / "scored_pairs.parquet"
+
+    @property
+    def link_quality(self) -> Path:
+        """How good the links of the last run are, as last measured."""
+        return self.folder / "warehouse" / "link_quality.json"
+
+    @property
     def warehouse(self) -> Path:
         """The warehouse file of the last finished run; rebuilt at will."""
         return self.folder / "warehouse" / "warehouse.duckdb"

@@ -479,11 +479,56 @@ def test_the_last_explanation_of_a_finding_stands_whichever_year_it_was_written_
 
 def test_a_store_of_the_first_release_is_brought_up_to_date(url: str, open_store: Open) -> None:
     open_store().close()
+    rows(url, "drop table identity_answer")
     rows(url, "drop table explanation")
     rows(url, "update alembic_version set version_num = '0001'")
     brought = open_store()
     brought.explain({"k1": "late"}, 2027, "The school was closed.", "A. Officer")
     assert list(brought.explanations()) == ["k1"]
+
+
+def test_a_store_of_the_second_release_keeps_its_explanations_and_takes_answers(url: str, open_store: Open) -> None:
+    before = open_store()
+    before.explain({"k1": "late"}, 2027, "The school was closed.", "A. Officer")
+    before.close()
+    rows(url, "drop table identity_answer")
+    rows(url, "update alembic_version set version_num = '0002'")
+    brought = open_store()
+    say(brought, "yes")
+    assert list(brought.explanations()) == ["k1"]
+    assert len(brought.identity_answers()) == 1
+
+
+PUPIL, PATIENT = ("upn", "A1/2014-03-09"), ("nhs", "9990000018/2014-03-09")
+
+
+def say(store: OperationsStore, verdict: str, act: str = "review") -> None:
+    store.say_of_identity(
+        [(PUPIL, PATIENT, 3.5)], verdict=verdict, act=act, reason="Same mother.", reviewer="A. Steward"
+    )
+
+
+def test_an_answer_is_kept_with_who_gave_it_why_and_at_what_weight(store: OperationsStore) -> None:
+    say(store, "yes")
+    (answer,) = store.identity_answers()
+    assert {answer.one, answer.other} == {PUPIL, PATIENT}
+    assert (answer.verdict, answer.act, answer.reason, answer.reviewer, answer.match_weight) == (
+        *("yes", "review", "Same mother.", "A. Steward"),
+        3.5,
+    )
+
+
+def test_the_last_word_on_a_pair_stands_whichever_of_the_two_is_named_first(store: OperationsStore) -> None:
+    say(store, "yes")
+    store.say_of_identity([(PATIENT, PUPIL, None)], verdict="no", act="split", reason="Twins.", reviewer="B. Steward")
+    assert [(answer.verdict, answer.act) for answer in store.identity_answers()] == [("no", "split")]
+
+
+def test_what_was_said_later_is_not_known_before(store: OperationsStore) -> None:
+    say(store, "yes")
+    (answer,) = store.identity_answers()
+    assert store.identity_answers(answer.at) == [answer]
+    assert store.identity_answers(answer.at - timedelta(seconds=1)) == []
 
 
 SECRETS = [

@@ -27,7 +27,7 @@ NIGHT = datetime(2026, 11, 2, 2)
 def borough(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = Home(tmp_path_factory.mktemp("home"))
     home.create()
-    make_borough(home.folder / "borough", children=1500, as_at=AS_AT, faults="none")
+    make_borough(home.folder / "borough", children=1500, as_at=AS_AT, faults="none", slips=0.0)
     write_demo_configuration(home, "883", AS_AT)
     return home.folder
 

@@ -15,7 +15,7 @@ import pyarrow
 import pytest
 import yaml
 
-from warehouse.build import register_survey
+from warehouse.build import MEMORY, register_survey
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 CONTRACTS = Path(__file__).parents[2] / "connectors" / "contracts"
@@ -67,8 +67,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Ro
         connection.unregister("landed_rows")
 
 
-def land(path: Path, landing: Landing, as_at: date, known_at: datetime, given: Iterable[Row]) -> None:
-    """Starts a build file with the landing as the runner registers it, holding the rows given."""
+def land(path: Path, landing: Landing, as_at: date, known_at: datetime, given: Iterable[Row], memory: Landing) -> None:
+    """Starts a build file with the landing as the runner registers it, holding the rows given and remembered."""
     with duckdb.connect(str(path)) as connection:
         for schema in ("landing", "identity", "checks"):
             connection.execute(f"create schema {schema}")
@@ -82,14 +82,12 @@ def land(path: Path, landing: Landing, as_at: date, known_at: datetime, given: I
         connection.execute("create table landing.run (as_at date, known_at timestamp, la_code varchar)")
         connection.execute("insert into landing.run values (?, ?, '883')", [as_at, known_at])
         register_survey(connection, as_at)
-        connection.execute(
-            "create table identity.given (anchor_kind varchar, anchor varchar, child_id varchar, given_at timestamp)"
-        )
-        for row in given:
-            connection.execute(
-                "insert into identity.given values (?, ?, ?, ?)",
-                [row["anchor_kind"], row["anchor"], row["child_id"], row["given_at"]],
-            )
+        for table, columns in MEMORY.items():
+            connection.execute(f"create table identity.{table} ({columns})")
+        for table, rows in {"given": given, **memory}.items():
+            for row in rows:
+                names, marks = ", ".join(row), ", ".join("?" * len(row))
+                connection.execute(f"insert into identity.{table} ({names}) values ({marks})", list(row.values()))
 
 
 @dataclass(frozen=True)
@@ -162,10 +160,15 @@ def build(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]
     opened: list[Warehouse] = []
 
     def built(
-        landing: Landing, *, as_at: date = AS_AT, known_at: datetime = KNOWN_AT, given: Iterable[Row] = ()
+        landing: Landing,
+        *,
+        as_at: date = AS_AT,
+        known_at: datetime = KNOWN_AT,
+        given: Iterable[Row] = (),
+        memory: Landing | None = None,
     ) -> Warehouse:
         path = tmp_path_factory.mktemp("warehouse") / "building.duckdb"
-        land(path, landing, as_at, known_at, given)
+        land(path, landing, as_at, known_at, given, memory or {})
         result = dbt.invoke(path, "build", "--exclude", "tag:after_checks", *WITHOUT_TESTS)
         failures = [r.message for r in result.result or [] if str(r.status) in ("error", "fail")]
         assert result.success, failures or result.exception

@@ -14,7 +14,7 @@ from connectors.configuration import Configuration, SourceConfiguration
 from connectors.landing import next_load_sequence
 from connectors.load import load_extract
 from synthetic.borough import make_borough
-from warehouse.build import DbtProject, PointInTime, keep_given_ids, register_sources
+from warehouse.build import DbtProject, PointInTime, keep_identity, register_sources
 from warehouse.home import Home
 from warehouse.publication import publish
 
@@ -77,7 +77,7 @@ class Council:
         self.home.clear_leftovers()
         register_sources(self.configuration, self.home, moment)
         self.project.build()
-        keep_given_ids(self.home, run_id)
+        keep_identity(self.home, run_id)
         lists = next(gate for gate in read_gates() if gate.product == "lists")
         publish(self.home, "lists", lists.tables, moment, run_id)
         return {table: (self.home.published / "lists" / f"{table}.parquet").read_bytes() for table in lists.tables}

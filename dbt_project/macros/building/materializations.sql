@@ -1,12 +1,18 @@
 -- Every run builds in a private file made anew, which nobody reads before it is whole. So a model is created in its
 -- place at once, without the copy, the renaming and the backup that dbt makes for a shared database.
-{% materialization table, adapter='duckdb' %}
+{% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {{ run_hooks(pre_hooks) }}
-    {% call statement('main') -%}
-        create or replace table {{ target_relation }} as {{ sql }};
-        {% if config.get('contract').enforced %}{{ hold_to_contract(target_relation, model) }}{% endif %}
-    {%- endcall %}
+    {% if model['language'] == 'python' %}
+        {% call statement('main', language='python') -%}
+            {{ py_write_table(temporary=False, relation=target_relation, compiled_code=compiled_code) }}
+        {%- endcall %}
+    {% else %}
+        {% call statement('main') -%}
+            create or replace table {{ target_relation }} as {{ sql }};
+            {% if config.get('contract').enforced %}{{ hold_to_contract(target_relation, model) }}{% endif %}
+        {%- endcall %}
+    {% endif %}
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}

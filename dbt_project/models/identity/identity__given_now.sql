@@ -13,7 +13,9 @@ select
     anchor.anchor_kind,
     anchor.anchor,
     anchor.child_id,
-    run.known_at as given_at
+    run.known_at as given_at,
+    latest_given.child_id as previous_child_id,
+    anchor.basis as cause
 from {{ ref('identity__anchor') }} as anchor
 left join latest_given
     on anchor.anchor_kind = latest_given.anchor_kind and anchor.anchor = latest_given.anchor

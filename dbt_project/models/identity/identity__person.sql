@@ -144,6 +144,8 @@ others as (
         person_anchor as anchor,
         requested_date as said_on,
         nhs_number,
+        surname,
+        forename,
         birth_date,
         'health_advice' as source_extract,
         record_id,

@@ -7,6 +7,8 @@ select
     service,
     clinician,
     child_name,
+    {{ surname_in('child_name') }} as surname,
+    {{ forename_in('child_name') }} as forename,
     birth_date,
     nhs_number,
     case when nhs_number is null then 'health_advice' else 'nhs' end as person_kind,

@@ -1,20 +1,38 @@
 -- One row per person of another source who is surely a child the case system, or else the census, knows. Sure means:
 -- the identifier is held by one child only on that side, and the date of birth agrees or one side does not give it.
 -- A former UPN never links (after an adoption the old one must not lead to the new identity). Twins are told apart by
--- forename, since a number written on the wrong twin has the right date of birth.
-with persons as (
+-- forename, since a number written on the wrong twin has the right date of birth: where any source knows two forenames
+-- of one surname and birth date, the forename must be the same.
+{{ config(materialized='table') }}
+
+with namesakes as (
     select
-        anchor_kind,
-        anchor,
-        upn,
+        surname,
+        birth_date
+    from {{ ref('identity__linkage_record') }}
+    where surname is not null and birth_date is not null
+    group by surname, birth_date
+    having count(distinct forename_group) > 1
+),
+
+persons as (
+    select
+        person.anchor_kind,
+        person.anchor,
+        person.upn,
         -- a pupil is known by the UPN: a former one must not come back through the ULN
-        case when anchor_kind != 'upn' then uln end as uln,
-        nhs_number,
-        social_care_id,
-        birth_date,
-        upper(surname) as surname,
-        upper(forename) as forename
-    from {{ ref('identity__person') }}
+        case when person.anchor_kind != 'upn' then person.uln end as uln,
+        person.nhs_number,
+        person.social_care_id,
+        person.birth_date,
+        compared.surname,
+        compared.forename_group as forename,
+        namesakes.surname is not null as has_twin
+    from {{ ref('identity__person') }} as person
+    inner join {{ ref('identity__linkage_record') }} as compared
+        on person.anchor_kind = compared.anchor_kind and person.anchor = compared.anchor
+    -- left: most have no twin
+    left join namesakes on compared.surname = namesakes.surname and compared.birth_date = namesakes.birth_date
 ),
 
 case_children as (
@@ -25,8 +43,9 @@ case_children as (
         nhs_number,
         social_care_id,
         birth_date,
+        surname,
         forename,
-        surname is not null and count(*) over (partition by surname, birth_date) > 1 as has_twin
+        has_twin
     from persons
     where anchor_kind = 'case'
 ),
@@ -37,6 +56,7 @@ case_identifiers as (
         identifier,
         min(anchor) as case_anchor,
         min(birth_date) as birth_date,
+        min(surname) as surname,
         min(forename) as forename,
         bool_or(has_twin) as has_twin
     from (
@@ -55,7 +75,9 @@ other_identifiers as (
         identifier_kind,
         identifier,
         birth_date,
-        forename
+        surname,
+        forename,
+        has_twin
     from (
         unpivot persons
         on upn, uln, nhs_number, social_care_id
@@ -81,7 +103,7 @@ found_in_cases as (
                 or other.birth_date is null
                 or held.birth_date is null
             )
-            and (not held.has_twin or coalesce(other.forename = held.forename, true))
+            and {{ is_not_the_twin('other', 'held') }}
     group by other.anchor_kind, other.anchor
 ),
 
@@ -108,6 +130,7 @@ found_as_pupils as (
             other.upn = pupil.upn
             and pupil.anchor_kind = 'upn'
             and (other.birth_date = pupil.birth_date or other.birth_date is null)
+            and {{ is_not_the_twin('other', 'pupil') }}
     where other.anchor_kind in ('cin', 'nccis')
     group by other.anchor_kind, other.anchor
     having count(*) = 1
@@ -152,39 +175,28 @@ links_to_pupils as (
         on pupil.anchor = found_in_cases.anchor and pupil.anchor_kind = found_in_cases.anchor_kind
     anti join links_to_cases
         on pupil.pupil_anchor = links_to_cases.anchor and links_to_cases.anchor_kind = 'upn'
-),
-
-sure_links as (
-    select
-        anchor_kind,
-        anchor,
-        'case' as to_kind,
-        case_anchor as to_anchor,
-        basis
-    from links_to_cases
-    union all
-    select
-        anchor_kind,
-        anchor,
-        to_kind,
-        to_anchor,
-        basis
-    from pupils_through_social_care
-    union all
-    select
-        anchor_kind,
-        anchor,
-        to_kind,
-        to_anchor,
-        basis
-    from links_to_pupils
 )
 
--- Links found by likelihood (Splink) and stewards' answers are to be united here, below the sure ones.
+select
+    anchor_kind,
+    anchor,
+    'case' as to_kind,
+    case_anchor as to_anchor,
+    basis
+from links_to_cases
+union all
 select
     anchor_kind,
     anchor,
     to_kind,
     to_anchor,
     basis
-from sure_links
+from pupils_through_social_care
+union all
+select
+    anchor_kind,
+    anchor,
+    to_kind,
+    to_anchor,
+    basis
+from links_to_pupils

@@ -1,0 +1,107 @@
+"""A night with a few changed records scores only what changed, and ends with what a full run ends with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from linkage.model import Model, model_in_use
+from linkage.policy import LEAST_RECORDS_TO_TRAIN
+from linkage.scoring import find_candidates, score_candidates
+from tests.linkage.persons import RECORDS, SURE, hold, opened, person
+
+FORENAMES = ("ADA", "BEN", "CARA", "DAN", "EVE", "FINN", "GRACE", "HUGO", "IVY", "JOE", "KAI", "LENA", "MAX", "NINA")
+SURNAMES = ("ABARA", "BANKS", "COLE", "DIAZ", "EVANS", "FROST", "GRANT", "HOLT", "IQBAL", "JAMES", "KAYA", "LOWE")
+
+
+def borough(count: int, seed: int) -> list[dict[str, Any]]:
+    """So many pupils, half of them patients too, one in ten of those with a slip in the name."""
+    chance = np.random.default_rng(seed)
+    persons = []
+    for number in range(count):
+        known = {
+            "forename": str(chance.choice(FORENAMES)) + chr(65 + int(chance.integers(26))) * 2,
+            "surname": str(chance.choice(SURNAMES)) + chr(65 + int(chance.integers(26))) * 2,
+            "birth_text": f"20{chance.integers(10, 20)}{chance.integers(1, 13):02d}{chance.integers(1, 29):02d}",
+            "postcode": f"RM{chance.integers(1, 9)}{chance.integers(1, 9)}{chance.choice(['AA', 'BB', 'CC'])}",
+            "sex": str(chance.choice(["F", "M"])),
+        }
+        persons.append(person("upn", f"A{number:06d}", **known))
+        if number % 2:
+            slip = {"forename": known["forename"][:-1]} if chance.random() < 0.1 else {}
+            persons.append(person("nhs", f"{9_990_000_000 + number}", **{**known, **slip}))
+    return persons
+
+
+def scored(connection: duckdb.DuckDBPyConnection, model: Model) -> list[tuple[Any, ...]]:
+    find_candidates(connection, RECORDS, SURE)
+    score_candidates(connection, RECORDS, model, "identity.scored")
+    return connection.execute("from scored order by left_key, right_key").fetchall()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_night_with_one_percent_changed_gives_what_a_full_run_gives_and_scores_only_that(seed: int) -> None:
+    persons = borough(300, seed)
+    connection = opened(persons)
+    model = model_in_use(connection, RECORDS, None, "test")
+    scored(connection, model)
+    connection.execute("insert into identity.scored from scored")
+    changed = [
+        person(
+            "nhs", one["anchor"], **{name: one[name] for name in ("forename", "surname", "sex")}, birth_text="20120101"
+        )
+        if number in (1, 100, 200) and one["anchor_kind"] == "nhs"
+        else one
+        for number, one in enumerate(persons)
+    ]
+    moved = {one["record_key"] for one, before in zip(changed, persons, strict=True) if one != before}
+    hold(connection, changed)
+    nightly = scored(connection, model)
+    rescored = connection.execute("select join_key_l, join_key_r from unscored").fetchall()
+    assert moved
+    assert all(moved & set(pair) for pair in rescored)
+    assert nightly == scored(opened(changed), model)
+
+
+def test_nothing_is_scored_again_when_nothing_changed() -> None:
+    connection = opened(borough(100, 1))
+    model = model_in_use(connection, RECORDS, None, "test")
+    before = scored(connection, model)
+    connection.execute("insert into identity.scored from scored")
+    assert scored(connection, model) == before
+    assert connection.execute("select count(*) from unscored").fetchall() == [(0,)]
+
+
+def test_another_model_scores_every_pair_anew() -> None:
+    connection = opened(borough(100, 1))
+    scored(connection, model_in_use(connection, RECORDS, None, "one"))
+    connection.execute("insert into identity.scored from scored")
+    scored(connection, model_in_use(connection, RECORDS, None, "two"))
+    assert connection.execute("select count(*) > 0 from unscored").fetchall() == [(True,)]
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[Model, Model]:
+    """The model of one borough, trained twice."""
+    persons = borough(LEAST_RECORDS_TO_TRAIN, 7)
+    one, other = (model_in_use(opened(persons), RECORDS, None, "test") for _ in range(2))
+    return one, other
+
+
+def test_training_twice_on_the_same_records_gives_the_same_model(trained: tuple[Model, Model]) -> None:
+    one, other = trained
+    assert one.as_text() == other.as_text()
+
+
+def test_the_training_tells_how_rare_it_is_that_two_children_agree(trained: tuple[Model, Model]) -> None:
+    comparisons = {held["output_column_name"]: held["comparison_levels"] for held in trained[0].settings["comparisons"]}
+    assert 0.0001 < comparisons["birth_date"][1]["u_probability"] < 0.001
+    assert comparisons["forename"][1]["m_probability"] > 0.7
+
+
+def test_the_training_leaves_identifiers_to_the_policy(trained: tuple[Model, Model]) -> None:
+    comparisons = {held["output_column_name"]: held["comparison_levels"] for held in trained[0].settings["comparisons"]}
+    assert comparisons["nhs_number"][1]["u_probability"] == 0.000001
