@@ -97,8 +97,8 @@ def make_borough(
     ``children`` is about how many pupils each school census holds; all else follows from it and from the published
     figures of ``la_code`` (those of 883 are kept here; ``published`` is the path of DfE's zip for any other). The same
     arguments give the same bytes. ``slips`` is the share of its children that each service writes down wrong (see
-    ``slips``). With ``dirt`` that share of rows and files is spoiled afterwards (see ``dirt``); ``kinds`` gives kinds of
-    faults and dirt, by name, shares of their own.
+    ``slips``). With ``dirt`` that share of rows and files is spoiled afterwards (see ``dirt``); ``kinds`` gives kinds
+    of faults and dirt, by name, shares of their own.
 
     Raises ``ConfigurationError`` for arguments that cannot be followed, and where
     ``folder`` holds another borough's files.
