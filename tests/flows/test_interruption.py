@@ -66,7 +66,7 @@ def test_a_run_killed_at_any_stage_harms_nothing(stage: str, published_home: Sen
 
     assert published_rows(home.folder) == before
     summary = home.answer("run")
-    assert [product["status"] for product in summary["products"]] == ["published"] * len(summary["products"])
+    assert {product["status"] for product in summary["products"] if product["is_nightly"]} == {"published"}
     assert published_rows(home.folder) == before
     again = home.answer("run")
     assert not again["is_anything_new"]
