@@ -129,7 +129,7 @@ def compare_build(home: Home, rounds: int) -> tuple[float, float, float, float]:
                 connection.execute(f"create or replace table reference.{name} as from seed_rows")
             for statement in statements:
                 if statement == LINKAGE:
-                    link(connection)
+                    link(connection, is_trained=True)
                 else:
                     connection.execute(statement).fetchall()
         bare.append(time.perf_counter() - started)

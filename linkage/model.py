@@ -35,6 +35,10 @@ SIGNIFICANT_DIGITS = 4
 """Parameters are kept this exactly: sums over several threads differ in their last bits from run to run."""
 
 
+MOST_ALIKE = 0.01
+"""Where more pairs than this agree wholly, the records hold placeholders rather than people."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A model as kept: Splink's settings with the parameters, the frequencies of names, and how it came about.
@@ -117,8 +121,13 @@ def _train(
     notes = []
     linker = linker_on(connection, records, settings)
     try:
-        rule = " and ".join(f"l.{column} = r.{column}" for column in PRIOR_RULE)
-        linker.training.estimate_probability_two_random_records_match([rule], recall=PRIOR_RECALL)
+        prior = None
+        if 0 < _share_alike(connection, records, count) < MOST_ALIKE:  # else Splink fails
+            rule = " and ".join(f"l.{column} = r.{column}" for column in PRIOR_RULE)
+            linker.training.estimate_probability_two_random_records_match([rule], recall=PRIOR_RECALL)
+            prior = linker.misc.save_model_to_json()["probability_two_random_records_match"]
+        else:
+            notes.append(f"none or too many agree in {', '.join(PRIOR_RULE)}: the policy's own prior stands")
         linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLED_PAIRS, seed=SEED, min_count_per_level=None)
         for block in TRAINING_BLOCKS:
             rule = " and ".join(f"l.{column} = r.{column}" for column in block)
@@ -134,24 +143,33 @@ def _train(
         trained = linker.misc.save_model_to_json()
     finally:
         linker._db_api.delete_tables_created_by_splink_from_db()
-    return _believed(settings, trained, notes), notes
+    return _believed(settings, trained, prior, notes), notes
 
 
-def _believed(policy: dict[str, Any], trained: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+def _share_alike(connection: duckdb.DuckDBPyConnection, records: str, count: int) -> float:
+    """Of all pairs the share that agrees by the rule which counts those of one child."""
+    columns = ", ".join(PRIOR_RULE)
+    filled = " and ".join(f"{column} is not null" for column in PRIOR_RULE)
+    ((pairs,),) = connection.execute(
+        f"with alike as (select count(*) as n from {records} where {filled} group by {columns}) "
+        "select coalesce(sum(n * (n - 1) / 2), 0) from alike"
+    ).fetchall()
+    return float(pairs) / (count * (count - 1) / 2)
+
+
+def _believed(policy: dict[str, Any], trained: dict[str, Any], prior: float | None, notes: list[str]) -> dict[str, Any]:
     """The policy's settings with the parameters that the training could tell; a note for each that it could not.
 
     A comparison is taken as trained as a whole: where a level was not seen, or agreement would speak against a match,
     the policy's figures stand for all its levels.
     """
-    prior = trained["probability_two_random_records_match"]
     believed = {**policy, "comparisons": []}
-    if 0 < prior < 0.01:
+    if prior is not None:
         believed["probability_two_random_records_match"] = _rounded(prior)
-    else:
-        notes.append("too few records agree wholly to count how many are of one child")
-    found = {comparison["output_column_name"]: comparison for comparison in trained["comparisons"]}
+    # Splink leaves out a comparison of which it learnt nothing.
+    found = {held["output_column_name"]: held["comparison_levels"] for held in trained["comparisons"]}
     for comparison, stated in zip(COMPARISONS, policy["comparisons"], strict=True):
-        levels = found[comparison.name]["comparison_levels"] if comparison.is_trained else []
+        levels = found.get(comparison.name, []) if comparison.is_trained else []
         figures = [(level.get("m_probability"), level.get("u_probability")) for level in levels[1:]]
         if comparison.is_trained and _makes_sense(figures):
             ms = [max(m, LEAST_SHARE * level.m) for level, (m, _) in zip(comparison.levels, figures, strict=True)]
@@ -169,7 +187,7 @@ def _believed(policy: dict[str, Any], trained: dict[str, Any], notes: list[str])
 
 
 def _makes_sense(figures: list[tuple[Any, Any]]) -> bool:
-    if not all(isinstance(m, float) and isinstance(u, float) and u > 0 for m, u in figures):
+    if not figures or not all(isinstance(m, float) and isinstance(u, float) and u > 0 for m, u in figures):
         return False
     ratios = [m / u for m, u in figures]
     return bool(ratios[0] > 1 > ratios[-1] and max(ratios) <= 100 * ratios[0])

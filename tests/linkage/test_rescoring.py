@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from linkage.model import Model, model_in_use
-from linkage.policy import LEAST_RECORDS_TO_TRAIN
+from linkage.policy import LEAST_RECORDS_TO_TRAIN, PRIOR
 from linkage.scoring import find_candidates, score_candidates
 from tests.linkage.persons import RECORDS, SURE, hold, opened, person
 
@@ -105,3 +106,29 @@ def test_the_training_tells_how_rare_it_is_that_two_children_agree(trained: tupl
 def test_the_training_leaves_identifiers_to_the_policy(trained: tuple[Model, Model]) -> None:
     comparisons = {held["output_column_name"]: held["comparison_levels"] for held in trained[0].settings["comparisons"]}
     assert comparisons["nhs_number"][1]["u_probability"] == 0.000001
+
+
+def unnamed(number: int) -> dict[str, Any]:
+    return person("case", str(number), forename=None, surname=None, birth_text=None, sex=None, postcode=None)
+
+
+def namesakes(number: int) -> dict[str, Any]:
+    return person("case", str(number), forename=f"F{number}")
+
+
+def strangers(number: int) -> dict[str, Any]:
+    born = f"{1995 + number % 25}{1 + number // 25 % 12:02d}{1 + number // 300 % 28:02d}"
+    return person("case", str(number), forename=f"F{number}X", surname=f"S{number}Y", birth_text=born, postcode=None)
+
+
+def copies(number: int) -> dict[str, Any]:
+    return person("case", str(number))
+
+
+@pytest.mark.parametrize("odd", [unnamed, namesakes, strangers, copies])
+def test_records_that_teach_nothing_leave_the_policys_own_parameters(odd: Callable[[int], dict[str, Any]]) -> None:
+    connection = opened(odd(number) for number in range(LEAST_RECORDS_TO_TRAIN))
+    model = model_in_use(connection, RECORDS, None, "test")
+    assert any("policy's own" in note for note in model.notes)
+    assert model.settings["probability_two_random_records_match"] == PRIOR
+    assert scored(connection, model) == []
