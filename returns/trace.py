@@ -35,7 +35,7 @@ class Traced:
     source_row: int | None
     models: tuple[str, ...]
     corrections: tuple[str, ...]
-    """What stewards' corrections change of this person's records that the table is made from."""
+    """What stewards' corrections change of this person's records, whichever item it reaches."""
 
 
 @cache
@@ -72,7 +72,7 @@ def trace(
 def _items(
     connection: duckdb.DuckDBPyConnection, specification: Specification, person: str, item: str | None
 ) -> Iterator[Traced]:
-    cells = [cell for cell in corrected_cells(connection) if cell.child_id == person]
+    corrections = tuple(str(cell) for cell in corrected_cells(connection) if cell.child_id == person)
     for module in specification.modules:
         columns = {row[0] for row in connection.execute(f"describe sen2.{module.table}").fetchall()}
         if "person_id" not in columns:
@@ -93,9 +93,5 @@ def _items(
                         source_file=row.get("source_file"),
                         source_row=row.get("source_row"),
                         models=models_behind(module.table),
-                        corrections=tuple(
-                            str(cell)
-                            for cell in cells
-                            if f"landing.{cell.extract}__{cell.table_name}" in models_behind(module.table)
-                        ),
+                        corrections=corrections,
                     )
