@@ -306,18 +306,3 @@ def _write_cell(sheet: Any, row: int, position: int, value: Any) -> None:
         sheet.write_number(row, position, value)
     else:
         sheet.write_string(row, position, str(value)[:EXCEL_CELL])
-
-
-def finding_rows(
-    home: Home, *, rule: str | None, owner: str | None, state: str, limit: int, is_showing_values: bool
-) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The findings kept in the operations store, newest first; values only when asked for."""
-    states = {"open": ("new", "open", "reopened"), "fixed": ("fixed",), "all": ("new", "open", "reopened", "fixed")}
-    if state not in states:
-        raise SendError(f"{state!r} is no state. Ask for open, fixed or all.")
-    headings = ["rule_id", "severity", "owner", "child_id", "extract", "item", "source_file", "source_row", "state"]
-    headings += ["first_seen_at", "remedy"]
-    if is_showing_values:
-        headings += ["record_id", "value"]
-    found = OperationsStore(home.operations_url).findings(rule=rule, owner=owner, states=states[state], limit=limit)
-    return headings, [tuple(_plain(finding[heading]) for heading in headings) for finding in found]
