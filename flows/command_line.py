@@ -18,6 +18,7 @@ from rich.markdown import Markdown
 from connectors.errors import SendError
 from flows.findings import findings
 from flows.identity import identity
+from flows.operations import operations
 from flows.sen2 import sen2
 from flows.settings import LONDON, prepare_environment
 from flows.terminal import Json, output, print_json, print_rows, progress
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(sen2)
 app.add_typer(identity)
 app.add_typer(findings)
+app.add_typer(operations)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 

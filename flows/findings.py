@@ -367,18 +367,18 @@ def news(
     json_output: Json = False,
 ) -> None:
     """Show what the last run found newly and what it found fixed, by who can mend it."""
-    from operations.notices import notices
+    from operations.news import news_of
 
     store = _store(Home.from_environment())
     last = store.last_run()
     if last is None:
         raise SendError("No run yet. Start one: send run")
-    told = notices(store, run_id or last.run_id)
-    chosen = {name: notice for name, notice in told.items() if owner in (None, name)}
+    told = news_of(store, run_id or last.run_id)
+    chosen = {name: its for name, its in told.items() if owner in (None, name)}
     if json_output:
-        print_json({name: notice.as_data() for name, notice in chosen.items()})
+        print_json({name: its.as_data() for name, its in chosen.items()})
         return
-    text = "\n".join(notice.as_markdown() for notice in chosen.values()) or "Nothing has changed.\n"
+    text = "\n".join(its.as_markdown() for its in chosen.values()) or "Nothing has changed.\n"
     out = output()
     out.print(Markdown(text) if out.is_terminal else text.rstrip("\n"), markup=False, highlight=False)
 

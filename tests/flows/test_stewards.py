@@ -183,9 +183,7 @@ def test_a_correction_closes_its_finding_and_lifts_itself_when_the_source_agrees
 
 
 def test_each_night_tells_its_own_news_alone_and_names_no_value(office: Office) -> None:
-    first, second, third = [
-        json.loads(path.read_text())["notices"] for path in sorted(office.home.notices.glob("*.json"))
-    ]
+    first, second, third = [json.loads(path.read_text())["news"] for path in sorted(office.home.notices.glob("*.json"))]
     assert {line["rule_id"] for line in first["sen_team"]["new"]} >= {BY_COMMAND, BY_WORKBOOK, BY_CORRECTION, WAIVED}
     fixed = {line["rule_id"] for line in second["sen_team"]["fixed"]}
     assert fixed == {BY_COMMAND, BY_WORKBOOK, BY_CORRECTION}
