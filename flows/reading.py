@@ -176,10 +176,29 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date | datetime) else value
 
 
+def _list_sql(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """The SQL of a published list; a child with corrected values says in a last column which they are."""
+    place = _place_of(connection, name)
+    corrections = _places(connection).get("corrections")
+    columns = [row[0] for row in connection.execute(f"describe from {place}").fetchall()]
+    if corrections is None or "child_id" not in columns or name == "corrections":
+        return f"from {place}"
+    if connection.execute(f"select 1 from {corrections} limit 1").fetchone() is None:
+        return f"from {place}"
+    return f"""
+        with marks as (
+            select child_id, string_agg(concat_ws('.', extract, table_name, column_name), ', ' order by correction_id)
+                as corrected
+            from {corrections} group by child_id
+        )
+        select listed.*, marks.corrected from {place} as listed left join marks using (child_id) order by listed.rowid
+    """
+
+
 def list_rows(home: Home, name: str, limit: int) -> tuple[list[str], list[tuple[Any, ...]]]:
     """The headings and first rows of a published list. Raises ``NothingPublished``."""
     with _published(home) as connection:
-        answer = connection.execute(f"from {_place_of(connection, name)} limit {int(limit)}")
+        answer = connection.execute(f"from ({_list_sql(connection, name)}) limit {int(limit)}")
         headings = [column[0] for column in answer.description or []]
         return headings, [tuple(_plain(value) for value in row) for row in answer.fetchall()]
 
@@ -204,7 +223,7 @@ def _private(out: Path) -> Path:
 def write_list_csv(home: Home, name: str, out: Path) -> int:
     """Writes a published list as CSV (UTF-8 with BOM, as Excel reads it); gives the number of rows."""
     with _published(home) as connection, _private(out).open("w", encoding="utf-8-sig", newline="") as handle:
-        answer = connection.execute(f"from {_place_of(connection, name)}")
+        answer = connection.execute(_list_sql(connection, name))
         writer = csv.writer(handle)
         writer.writerow([column[0] for column in answer.description or []])
         count = 0
@@ -217,7 +236,7 @@ def write_list_csv(home: Home, name: str, out: Path) -> int:
 def write_list_workbook(home: Home, name: str, out: Path) -> int:
     """Writes a published list as an Excel workbook; gives the number of rows. Raises as ``write_workbook``."""
     with _published(home) as connection:
-        answer = connection.execute(f"from {_place_of(connection, name)}")
+        answer = connection.execute(_list_sql(connection, name))
         headings = [column[0] for column in answer.description or []]
         (count,) = write_workbook(out, [Sheet(name[:EXCEL_SHEET_NAME], headings, rows_in_batches(answer))])
     return count
@@ -287,18 +306,3 @@ def _write_cell(sheet: Any, row: int, position: int, value: Any) -> None:
         sheet.write_number(row, position, value)
     else:
         sheet.write_string(row, position, str(value)[:EXCEL_CELL])
-
-
-def finding_rows(
-    home: Home, *, rule: str | None, owner: str | None, state: str, limit: int, is_showing_values: bool
-) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The findings kept in the operations store, newest first; values only when asked for."""
-    states = {"open": ("new", "open", "reopened"), "fixed": ("fixed",), "all": ("new", "open", "reopened", "fixed")}
-    if state not in states:
-        raise SendError(f"{state!r} is no state. Ask for open, fixed or all.")
-    headings = ["rule_id", "severity", "owner", "child_id", "extract", "item", "source_file", "source_row", "state"]
-    headings += ["first_seen_at", "remedy"]
-    if is_showing_values:
-        headings += ["record_id", "value"]
-    found = OperationsStore(home.operations_url).findings(rule=rule, owner=owner, states=states[state], limit=limit)
-    return headings, [tuple(_plain(finding[heading]) for heading in headings) for finding in found]
