@@ -243,15 +243,18 @@ class AccountRecord(Base):
     """
 
     __tablename__ = "account"
+    __table_args__ = tuple(
+        Index(f"account_by_{name}", name, unique=True) for name in ("name", "subject", "invitation_hash")
+    )
 
     account_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(128), unique=True)
+    name: Mapped[str] = mapped_column(String(128))
     role: Mapped[str] = mapped_column(String(16))
     owner: Mapped[str | None] = mapped_column(String(64))
     is_active: Mapped[bool]
     password_hash: Mapped[str | None]
-    subject: Mapped[str | None] = mapped_column(String(512), unique=True)
-    invitation_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    subject: Mapped[str | None] = mapped_column(String(512))
+    invitation_hash: Mapped[str | None] = mapped_column(String(64))
     invitation_ends_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     last_signed_in_at: Mapped[datetime | None]

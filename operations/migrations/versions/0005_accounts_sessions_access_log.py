@@ -22,17 +22,19 @@ def upgrade() -> None:
     op.create_table(
         "account",
         sa.Column("account_id", NUMBER, primary_key=True),
-        sa.Column("name", sa.String(128), nullable=False, unique=True),
+        sa.Column("name", sa.String(128), nullable=False),
         sa.Column("role", sa.String(16), nullable=False),
         sa.Column("owner", sa.String(64)),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("password_hash", sa.Text()),
-        sa.Column("subject", sa.String(512), unique=True),
-        sa.Column("invitation_hash", sa.String(64), unique=True),
+        sa.Column("subject", sa.String(512)),
+        sa.Column("invitation_hash", sa.String(64)),
         sa.Column("invitation_ends_at", sa.DateTime()),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("last_signed_in_at", sa.DateTime()),
     )
+    for column in ("name", "subject", "invitation_hash"):
+        op.create_index(f"account_by_{column}", "account", [column], unique=True)
     op.create_table(
         "session",
         sa.Column("session_hash", sa.String(64), primary_key=True),
