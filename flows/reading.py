@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,8 +16,8 @@ import xlsxwriter
 
 from checks.gates import INSPECTION_GATES, Gate, read_gates
 from connectors.errors import SendError
-from connectors.manifest import write_whole
-from flows.summary import FailedLoad, ProductLine, failures_as_markdown
+from connectors.failed_loads import FailedLoad, failed_loads
+from flows.summary import ProductLine, failures_as_markdown
 from operations.store import OperationsStore
 from warehouse.home import Home
 from warehouse.publication import product_file, standing_publication
@@ -102,23 +101,6 @@ def _product_line(home: Home, gate: Gate, held: dict[str, tuple[str, ...]], *, i
     )
 
 
-def _failed_loads_file(home: Home) -> Path:
-    return home.warehouse.parent / "loads_failed.json"
-
-
-def keep_failed_loads(home: Home, failed: Sequence[FailedLoad]) -> None:
-    """Keeps which loads failed, for whoever asks before the next run."""
-    write_whole(_failed_loads_file(home), json.dumps([asdict(load) for load in failed]).encode())
-
-
-def failed_loads(home: Home) -> tuple[FailedLoad, ...]:
-    """The loads that failed in the last run that loaded; none where none has run."""
-    try:
-        return tuple(FailedLoad(**load) for load in json.loads(_failed_loads_file(home).read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return ()
-
-
 def current_status(home: Home) -> Status:
     """The state of the home after its last finished run."""
     store = OperationsStore(home.operations_url)
@@ -128,7 +110,7 @@ def current_status(home: Home) -> Status:
         last_run_outcome=last.outcome if last else None,
         last_run_finished=str(last.finished_at) if last and last.finished_at else None,
         last_run_stage=last.stage if last else None,
-        loads_failed=failed_loads(home),
+        loads_failed=failed_loads(home.warehouse.parent),
         products=product_lines(home, store.held_products()),
         open_findings=store.open_findings_by_owner(),
     )

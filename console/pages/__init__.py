@@ -1,0 +1,33 @@
+"""The console's pages, one module for each thing people come for."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from console.pages import (
+    access,
+    accounts,
+    children,
+    dashboard,
+    findings,
+    products,
+    returns,
+    runs,
+    sign_in,
+    trends,
+    work,
+)
+
+PAGES: tuple[APIRouter, ...] = (
+    sign_in.router,
+    work.router,
+    findings.router,
+    children.router,
+    products.router,
+    runs.router,
+    trends.router,
+    dashboard.router,
+    returns.router,
+    accounts.router,
+    access.router,
+)
