@@ -11,6 +11,7 @@ import duckdb
 
 from connectors.configuration import Configuration
 from connectors.contract import ExtractContract, Table, all_contracts
+from connectors.corrections import StandingCorrection, corrected_columns, corrected_rows_sql, register_corrections
 from connectors.errors import LandingDamaged
 from connectors.manifest import Content, FileEntry, Manifest, in_utc, known_manifests, next_load_sequence
 from connectors.typing_rules import ISSUES_TYPE, identifier, literal, record_id_sql
@@ -77,16 +78,24 @@ class _TableDeliveries:
         return chains
 
 
-def register_landing(connection: duckdb.DuckDBPyConnection, configuration: Configuration, known_at: datetime) -> None:
+def register_landing(
+    connection: duckdb.DuckDBPyConnection,
+    configuration: Configuration,
+    known_at: datetime,
+    corrections: Sequence[StandingCorrection] = (),
+) -> None:
     """Makes the schema ``landing`` in the open database, as known at ``known_at`` (UTC).
 
     One view ``landing."<extract>__<table>"`` a contract table with its current rows, empty where nothing was
-    delivered; ``landing.load``, ``landing.load_file``, ``landing.quarantine`` and ``landing.issue``.
+    delivered; ``landing.load``, ``landing.load_file``, ``landing.quarantine`` and ``landing.issue``. ``corrections``
+    are laid over the cells they are of, and stand in ``landing.correction`` with what the source says.
     Raises ``LandingDamaged`` naming a landed file that is missing or broken.
     """
     manifests = known_manifests(configuration.home / "landing", known_at)
     connection.execute("create schema if not exists landing")
     _register_loads(connection, manifests)
+    register_corrections(connection, corrections)
+    corrected = corrected_columns(corrections)
     tables: list[_TableDeliveries] = []
     for contract in all_contracts():
         of_extract = [manifest for manifest in manifests if manifest.extract == contract.extract]
@@ -99,7 +108,8 @@ def register_landing(connection: duckdb.DuckDBPyConnection, configuration: Confi
             _register_chains(connection, configuration.home, table)
         for table in extract_tables:
             standing = _register_standing(connection, configuration.home, table, extract_tables)
-            _register_table(connection, configuration.home, table, standing)
+            columns = corrected.get((contract.extract, table.name), ())
+            _register_table(connection, configuration.home, table, standing, columns)
         tables += extract_tables
     _register_quarantine(connection, configuration.home, tables)
     _register_issues(connection, tables)
@@ -360,9 +370,13 @@ def _register_standing(
 
 
 def _register_table(
-    connection: duckdb.DuckDBPyConnection, home: Path, table: _TableDeliveries, standing: str | None
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    table: _TableDeliveries,
+    standing: str | None,
+    corrected: Sequence[str],
 ) -> None:
-    """The view of one table's current rows."""
+    """The view of one table's current rows, with what is corrected of them."""
     rows = _chains_sql(connection, home, table, table.chains)
     if standing is not None:
         columns = ", ".join([*table.contract.period, "_delivery"])
@@ -370,6 +384,8 @@ def _register_table(
     elif table.contract.history == "latest" and len(table.chains) > 1:
         key = ", ".join(identifier(column) for column in table.table.key)
         rows = f"select * from ({rows}) qualify _delivery = max(_delivery) over (partition by {key})"
+    if corrected:
+        rows = corrected_rows_sql(connection, table.contract.extract, table.name, rows, corrected)
     connection.execute(f"create or replace view {table.view} as {rows}")
 
 

@@ -39,7 +39,7 @@ class LandedValue:
 
 
 @dataclass(frozen=True)
-class LandedRecord:
+class LandedRow:
     """A record as it was landed. ``is_same`` says that its key is the one asked for; times are UTC."""
 
     extract: str
@@ -99,7 +99,7 @@ class Landing:
 
     def record(
         self, *, extract: str, file: str, row: int, record_id: str | None, table: str | None, item: str | None
-    ) -> LandedRecord | None:
+    ) -> LandedRow | None:
         """The record at a file's row, in the newest delivery where it has the key asked for.
 
         Where no delivery has that key there, the newest row at that place, which then ``is_same`` not.
@@ -107,7 +107,7 @@ class Landing:
         contract = _contract(extract)
         if contract is None:
             return None
-        at_place: LandedRecord | None = None
+        at_place: LandedRow | None = None
         with duckdb.connect(config=SETTINGS) as connection:
             for manifest, entry in self._entries(extract, file, table):
                 of_table = contract.tables.get(entry.table or "")
@@ -141,7 +141,7 @@ class Landing:
         row: int,
         record_id: str | None,
         item: str | None,
-    ) -> LandedRecord | None:
+    ) -> LandedRow | None:
         path = self._home.folder / (entry.parquet or "")
         try:
             there = {
@@ -162,7 +162,7 @@ class Landing:
             return None
         found_id, load_id, issues, *values = answer
         issue_of = {issue["column"]: issue for issue in issues or []}
-        return LandedRecord(
+        return LandedRow(
             extract=manifest.extract,
             table=entry.table or "",
             load_id=load_id,

@@ -158,10 +158,29 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date | datetime) else value
 
 
+def _list_sql(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """The SQL of a published list; a child with corrected values says in a last column which they are."""
+    place = _place_of(connection, name)
+    corrections = _places(connection).get("corrections")
+    columns = [row[0] for row in connection.execute(f"describe from {place}").fetchall()]
+    if corrections is None or "child_id" not in columns or name == "corrections":
+        return f"from {place}"
+    if connection.execute(f"select 1 from {corrections} limit 1").fetchone() is None:
+        return f"from {place}"
+    return f"""
+        with marks as (
+            select child_id, string_agg(concat_ws('.', extract, table_name, column_name), ', ' order by correction_id)
+                as corrected
+            from {corrections} group by child_id
+        )
+        select listed.*, marks.corrected from {place} as listed left join marks using (child_id) order by listed.rowid
+    """
+
+
 def list_rows(home: Home, name: str, limit: int) -> tuple[list[str], list[tuple[Any, ...]]]:
     """The headings and first rows of a published list. Raises ``NothingPublished``."""
     with _published(home) as connection:
-        answer = connection.execute(f"from {_place_of(connection, name)} limit {int(limit)}")
+        answer = connection.execute(f"from ({_list_sql(connection, name)}) limit {int(limit)}")
         headings = [column[0] for column in answer.description or []]
         return headings, [tuple(_plain(value) for value in row) for row in answer.fetchall()]
 
@@ -186,7 +205,7 @@ def _private(out: Path) -> Path:
 def write_list_csv(home: Home, name: str, out: Path) -> int:
     """Writes a published list as CSV (UTF-8 with BOM, as Excel reads it); gives the number of rows."""
     with _published(home) as connection, _private(out).open("w", encoding="utf-8-sig", newline="") as handle:
-        answer = connection.execute(f"from {_place_of(connection, name)}")
+        answer = connection.execute(_list_sql(connection, name))
         writer = csv.writer(handle)
         writer.writerow([column[0] for column in answer.description or []])
         count = 0
@@ -199,7 +218,7 @@ def write_list_csv(home: Home, name: str, out: Path) -> int:
 def write_list_workbook(home: Home, name: str, out: Path) -> int:
     """Writes a published list as an Excel workbook; gives the number of rows. Raises as ``write_workbook``."""
     with _published(home) as connection:
-        answer = connection.execute(f"from {_place_of(connection, name)}")
+        answer = connection.execute(_list_sql(connection, name))
         headings = [column[0] for column in answer.description or []]
         (count,) = write_workbook(out, [Sheet(name[:EXCEL_SHEET_NAME], headings, rows_in_batches(answer))])
     return count

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from checks.findings import capture_findings
 from checks.gates import INSPECTION_GATES, GateDecision, decide_gates, read_gates
@@ -29,6 +29,7 @@ from connectors.unforeseen import told_without_data
 from flows.reading import product_lines
 from flows.settings import LONDON
 from flows.summary import LoadLine, RuleLine, RunSummary
+from operations.corrections import Correction, Corrections
 from operations.store import FindingCounts, IdentityAnswer, OperationsStore
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity, open_for_building, register_sources
 from warehouse.code import digest_of_code
@@ -207,6 +208,11 @@ class Run:
         return self.store.identity_answers(self.moment.known_at)
 
     @functools.cached_property
+    def _corrections(self) -> list[Correction]:
+        """The stewards' values that stand in landed ones' stead."""
+        return Corrections(self.store).standing(self.moment.as_at, self.moment.known_at)
+
+    @functools.cached_property
     def _inputs(self) -> str:
         """A hash of everything that decides what this run would build: what has landed, the day, the code."""
         known = [manifest.load_id for manifest in known_manifests(self.home.landing, self.moment.known_at)]
@@ -219,6 +225,7 @@ class Run:
             officers,
             *known,
             *answers,
+            *(f"correction {correction.correction_id}" for correction in self._corrections),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -234,10 +241,10 @@ class Run:
 
     @property
     def _built(self) -> Path:
-        return self.home.warehouse.parent / "built.json"
+        return self.home.built
 
     @property
-    def _built_before(self) -> dict[str, str]:
+    def _built_before(self) -> dict[str, Any]:
         """What the warehouse that stands was built from, and by which run; empty where that is not known."""
         try:
             return {**json.loads(self._built.read_text())}
@@ -246,13 +253,13 @@ class Run:
 
     @property
     def _standing_run(self) -> str:
-        return self._built_before.get("run_id", "")
+        return str(self._built_before.get("run_id", ""))
 
     def build(self) -> None:
         """Builds staging to lists in the private file, with dbt."""
         with self._timed("build"):
             self._built.unlink(missing_ok=True)
-            register_sources(self.configuration, self.home, self.moment, self._answers)
+            register_sources(self.configuration, self.home, self.moment, self._answers, self._corrections)
             self._dbt.build()
 
     def check(self) -> None:
@@ -273,6 +280,9 @@ class Run:
                     seen_at=self.moment.known_at,
                 )
                 if self._is_keeping:
+                    Corrections(self.store).lift_settled(
+                        connection, run_id=self.run_id, as_at=self.moment.as_at, known_at=self.moment.known_at
+                    )
                     self._counts = self.store.sync_findings(self.run_id, connection, self._results)
             self._dbt.build_after_checks()
             with open_for_building(self.home.building, self.home.temporary) as connection:
@@ -292,7 +302,9 @@ class Run:
                 else:
                     self.store.record_hold(self.run_id, gate.product, decision.reasons)
             finish_build(self.home)
-            self._built.write_text(json.dumps({"inputs": self._inputs, "run_id": self.run_id}))
+            self._built.write_text(
+                json.dumps({"inputs": self._inputs, "run_id": self.run_id, "is_keeping": self._is_keeping})
+            )
 
     def summary(self) -> RunSummary:
         """What this run did; where nothing was new, what stands."""

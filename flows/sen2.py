@@ -318,3 +318,5 @@ def trace(
             for t in found
         ]
         print_rows(person, ["table", "record", "item", "value", "source record", "file", "row", "made from"], rows)
+        for corrected in dict.fromkeys(text for step in found for text in step.corrections):
+            Console(soft_wrap=True, highlight=False).print(f"CORRECTED {corrected}", markup=False)

@@ -370,7 +370,9 @@ class Triage:
         column = _group(by)
         with self._store.reading() as connection:
             conditions = _conditions(connection, wanted)
-            rows = connection.execute(select(column, func.count()).where(*conditions).group_by(column).order_by(column))
+            rows: Any = connection.execute(
+                select(column, func.count()).where(*conditions).group_by(column).order_by(column)
+            )
             return {str(value): int(count) for value, count in rows}
 
     def versions(self, wanted: Filter) -> dict[str, int]:
@@ -735,7 +737,7 @@ def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bo
     if wanted.states:
         conditions.append(found.state.in_(wanted.states))
     if wanted.assignee is not None:
-        conditions.append(func.lower(found.assignee) == wanted.assignee.strip().lower())
+        conditions.append(func.lower(found.assignee) == func.lower(wanted.assignee.strip()))
     if wanted.is_unassigned:
         conditions.append(found.assignee.is_(None))
     if wanted.awaits_approval:

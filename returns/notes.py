@@ -22,7 +22,8 @@ AS_TEXT = {
 
 
 def write_notes(path: Path, checked: CheckedReturn, specification: Specification) -> None:
-    """Writes the notes pack: a cover, a line a rule, a line a query with its explanation, author and date.
+    """Writes the notes pack: a cover, a line a rule, a line a query with its explanation, author and date,
+    and a line a correction laid over a source's value.
 
     The cover says what of the specification nobody has verified. Cases are named by the warehouse's child id alone.
     """
@@ -36,6 +37,7 @@ def write_notes(path: Path, checked: CheckedReturn, specification: Specification
         *((table, rows) for table, rows in checked.rows.items()),
         ("Errors", len(checked.errors)),
         ("Queries", len(checked.queries)),
+        ("Corrections laid over what sources say", len(checked.corrections)),
         ("Rules not applicable, for want of last year's return or of published figures", len(checked.not_applicable)),
         ("Specification entries not verified", len(supposed)),
         ("", "Not verified means: not read in DfE's own specification. See: send sen2 specification"),
@@ -53,12 +55,21 @@ def write_notes(path: Path, checked: CheckedReturn, specification: Specification
         )
         for finding in checked.queries
     ]
+    corrected = [
+        (
+            *(cell.correction_id, cell.child_id, f"{cell.extract}.{cell.table_name}", cell.column_name, cell.reason),
+            *(cell.proposed_by, cell.approved_by, cell.until_date),
+        )
+        for cell in checked.corrections
+    ]
+    of_corrections = ("correction", "child_id", "record", "item", "reason", "proposed by", "approved by", "until")
     headings = ("rule", "child_id", "table", "item", "explanation", "author", "written on", "for the return of")
     with xlsxwriter.Workbook(str(path), AS_TEXT) as book:
         _sheet(book, "Cover", ("what", "value"), cover)
         rules = counts_by_rule(checked.findings)
         _sheet(book, "Rules", ("severity", "rule", "what it says", "found", "explained"), rules)
         _sheet(book, "Cases", headings, cases)
+        _sheet(book, "Corrections", of_corrections, corrected)
 
 
 def write_differences(path: Path, changed: Sequence[Difference]) -> None:

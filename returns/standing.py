@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
 
@@ -22,8 +23,12 @@ from returns.surveys import survey_of_year
 from warehouse.build import memory_limit
 from warehouse.home import Home
 
-BESIDE = {"core": ("dim_establishment", "fct_published_figure"), "landing": ("run", "gias__establishment")}
-"""What the rules look up besides the return's own tables, and the day the warehouse is of."""
+BESIDE = {
+    "core": ("dim_establishment", "fct_published_figure"),
+    "landing": ("run", "gias__establishment"),
+    "lists": ("list_corrections",),
+}
+"""What the rules look up besides the return's own tables, the day the warehouse is of, and what is corrected."""
 SET_APART = 'create table landing.quarantine (extract varchar, "table" varchar, record_id varchar)'
 """The checks' shared macros name this table; no rule of the return asks it."""
 
@@ -53,6 +58,33 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class CorrectedCell:
+    """A steward's value in a landed one's stead. Personal data."""
+
+    correction_id: int
+    extract: str
+    table_name: str
+    record_id: str
+    child_id: str | None
+    column_name: str
+    landed_value: str | None
+    corrected_value: str | None
+    reason: str
+    until_date: date
+    proposed_by: str
+    approved_by: str
+
+    def __str__(self) -> str:
+        said = "nothing" if self.landed_value is None else self.landed_value
+        stands = "nothing" if self.corrected_value is None else self.corrected_value
+        return (
+            f"{self.extract}.{self.table_name} {self.record_id}: {self.column_name} is {stands} by correction "
+            f"{self.correction_id} of {self.proposed_by} and {self.approved_by} until {self.until_date}; the source "
+            f"says {said}"
+        )
+
+
+@dataclass(frozen=True)
 class CheckedReturn:
     """The return as it stands, with what its rules found. ``held_by`` says why it cannot be signed off, if so."""
 
@@ -65,6 +97,7 @@ class CheckedReturn:
     results: tuple[RuleResult, ...]
     findings: tuple[Finding, ...]
     gate_reasons: tuple[str, ...]
+    corrections: tuple[CorrectedCell, ...]
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -132,9 +165,24 @@ def open_return(warehouse: Path, temporary: Path) -> Iterator[duckdb.DuckDBPyCon
 
 
 def check_return(home: Home, store: OperationsStore) -> CheckedReturn:
-    """Runs every rule of the return on the warehouse as it stands. Changes nothing. Raises ``NoReturn``."""
+    """Runs every rule of the return on the warehouse as it stands. Raises ``NoReturn``.
+
+    What they find joins the stewards' findings, unless the warehouse is of another day than the stewards' own.
+    """
     with open_return(home.warehouse, home.temporary) as connection:
-        return check_opened(connection, store, home)
+        checked = check_opened(connection, store, home)
+        if run_id := _run_followed(home):
+            store.sync_findings(run_id, connection, checked.results)
+        return checked
+
+
+def _run_followed(home: Home) -> str | None:
+    """The run that built the warehouse, where stewards' findings follow it."""
+    try:
+        built = json.loads(home.built.read_text(encoding="utf-8"))
+        return str(built["run_id"]) if built["is_keeping"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def check_opened(connection: duckdb.DuckDBPyConnection, store: OperationsStore, home: Home) -> CheckedReturn:
@@ -164,7 +212,15 @@ def check_opened(connection: duckdb.DuckDBPyConnection, store: OperationsStore, 
         results=tuple(results),
         findings=_findings(connection, store),
         gate_reasons=decision.reasons,
+        corrections=corrected_cells(connection),
     )
+
+
+def corrected_cells(connection: duckdb.DuckDBPyConnection) -> tuple[CorrectedCell, ...]:
+    """What stewards' corrections change in the records that the return is made from."""
+    names = [field.name for field in fields(CorrectedCell)]
+    found = connection.execute(f"select {', '.join(names)} from lists.list_corrections order by correction_id")
+    return tuple(CorrectedCell(*row) for row in found.fetchall())
 
 
 def _findings(connection: duckdb.DuckDBPyConnection, store: OperationsStore) -> tuple[Finding, ...]:

@@ -12,6 +12,7 @@ import duckdb
 
 from connectors.errors import SendError
 from returns.specification import Specification
+from returns.standing import corrected_cells
 
 MODELS = Path(__file__).parents[1] / "dbt_project" / "models"
 _REFERENCE = re.compile(r"ref\(\s*'([^']+)'\s*\)|source\(\s*'([^']+)'\s*,\s*'([^']+)'\s*\)")
@@ -33,6 +34,8 @@ class Traced:
     source_file: str | None
     source_row: int | None
     models: tuple[str, ...]
+    corrections: tuple[str, ...]
+    """What stewards' corrections change of this person's records, whichever item it reaches."""
 
 
 @cache
@@ -69,6 +72,7 @@ def trace(
 def _items(
     connection: duckdb.DuckDBPyConnection, specification: Specification, person: str, item: str | None
 ) -> Iterator[Traced]:
+    corrections = tuple(str(cell) for cell in corrected_cells(connection) if cell.child_id == person)
     for module in specification.modules:
         columns = {row[0] for row in connection.execute(f"describe sen2.{module.table}").fetchall()}
         if "person_id" not in columns:
@@ -89,4 +93,5 @@ def _items(
                         source_file=row.get("source_file"),
                         source_row=row.get("source_row"),
                         models=models_behind(module.table),
+                        corrections=corrections,
                     )

@@ -18,6 +18,7 @@ import duckdb
 
 from connectors.configuration import Configuration, DesignatedOfficers, read_configuration
 from connectors.errors import SendError
+from operations.corrections import Corrections
 from operations.store import OperationsStore
 from returns.blade import write_blade
 from returns.differences import Difference, differences
@@ -185,9 +186,10 @@ def _rebuilt(home: Home, configuration: Configuration, moment: PointInTime) -> I
     store = OperationsStore(home.operations_url)
     try:
         answers = store.identity_answers(moment.known_at)
+        corrections = Corrections(store).standing(moment.as_at, moment.known_at)
     finally:
         store.close()
-    register_sources(configuration, home, moment, answers)
+    register_sources(configuration, home, moment, answers, corrections)
     try:
         DbtProject(home).build()
         with open_return(home.building, home.temporary) as connection:

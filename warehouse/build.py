@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol
 import duckdb
 
 from connectors.configuration import Configuration, DesignatedOfficers
+from connectors.corrections import StandingCorrection
 from connectors.errors import SendError
 from connectors.landing import register_landing
 from linkage.policy import COMPARISONS
@@ -107,16 +108,21 @@ def open_for_building(path: Path, temporary: Path) -> duckdb.DuckDBPyConnection:
 
 
 def register_sources(
-    configuration: Configuration, home: Home, moment: PointInTime, answers: Sequence[Answer] = ()
+    configuration: Configuration,
+    home: Home,
+    moment: PointInTime,
+    answers: Sequence[Answer] = (),
+    corrections: Sequence[StandingCorrection] = (),
 ) -> None:
     """Starts the private build file: landing views, the run's one row, child ids given, and room for findings.
 
-    ``answers`` are what stewards had said by then of who is the same child. Only what was known at
+    ``answers`` are what stewards had said by then of who is the same child, ``corrections`` the values that they laid
+    over landed ones and that stood then. Only what was known at
     ``moment.known_at`` is registered. Everything dbt reads enters here.
     """
     home.building.unlink(missing_ok=True)
     with open_for_building(home.building, home.temporary) as connection:
-        register_landing(connection, configuration, moment.known_at)
+        register_landing(connection, configuration, moment.known_at, corrections)
         connection.execute("create or replace table landing.run (as_at date, known_at timestamp, la_code varchar)")
         connection.execute(
             "insert into landing.run values (?, ?, ?)", [moment.as_at, moment.known_at, configuration.la_code]

@@ -64,6 +64,11 @@ class Home:
         return self.folder / "warehouse" / "warehouse.duckdb"
 
     @property
+    def built(self) -> Path:
+        """What that warehouse was built from, by which run, and whether stewards' findings follow that run."""
+        return self.folder / "warehouse" / "built.json"
+
+    @property
     def building(self) -> Path:
         """The private file a run builds in; never read by anyone else."""
         return self.folder / "warehouse" / "building.duckdb"

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from connectors.contract import all_contracts, read_contract
+from connectors.corrections import register_corrections
 from connectors.typing_rules import ISSUES_TYPE, record_id_sql
 
 AS_AT = date(2026, 6, 30)
@@ -135,6 +136,7 @@ def make_borough(connection: duckdb.DuckDBPyConnection) -> None:
         'create table landing.load_file (load_id varchar, extract varchar, file varchar, "table" varchar, '
         "status varchar, reason varchar, is_current boolean)"
     )
+    register_corrections(connection, ())
     issues = []
     for contract in all_contracts():
         for table_name, table in contract.tables.items():

@@ -127,6 +127,17 @@ LANDED: dict[str, tuple[str, dict[str, Any]]] = {
     "core.fct_youth_justice": ("youth_justice__intervention", {"intervention_id": "YJ1", "start_date": DAY}),
 }
 """The record landed of which a fact holds its row, beside what the clean borough has landed."""
+CORRECTION = {
+    "correction_id": 1,
+    "extract": "ehc_case",
+    "table_name": "plan",
+    "record_id": "P1",
+    "column_name": "start_date",
+    "proposed_by": "A. Steward",
+    "approved_by": "B. Manager",
+    "is_applied": True,
+}
+
 CLEAN: dict[str, list[dict[str, Any]]] = {
     "landing.load_file": [
         {"extract": "ehc_case", "table": table, "file": f"{table}.csv", "status": "landed", "is_current": True}
@@ -491,6 +502,16 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
             "is_neet_or_unknown": False,
             "reviews_with_pfa_adviser": 0,
             "has_pfa_review": False,
+        }
+    ],
+    "landing.correction": [CORRECTION],
+    "lists.list_corrections": [
+        {
+            **{name: CORRECTION[name] for name in ("correction_id", "extract", "table_name", "record_id")},
+            **{name: CORRECTION[name] for name in ("column_name", "proposed_by", "approved_by")},
+            **CHILD,
+            "source_file": "plan.csv",
+            "source_row": 2,
         }
     ],
     "lists.list_records_to_correct": [FINDING],

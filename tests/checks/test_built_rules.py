@@ -30,6 +30,7 @@ CHILDREN, ASSESSMENTS, REVIEWS, WORKLIST = (
     "lists.list_annual_reviews",
     "lists.list_records_to_correct",
 )
+CORRECTIONS = "lists.list_corrections"
 ADVICE_LIST, AWAITING, CASELOAD, HOME, MISSING, MONITORING, PLACES, POST_16 = (
     "lists.list_advice_requests",
     "lists.list_awaiting_specialist_provision",
@@ -83,6 +84,7 @@ GRAIN = {
     POST_16: "P1",
     ASSESSMENTS: "R2",
     REVIEWS: "P1|1",
+    CORRECTIONS: "1",
     WORKLIST: "f1",
 }
 """The first row of each table that has one row a key, as the rule on repeated rows names it."""
@@ -765,6 +767,13 @@ BREAKING: list[tuple[str, str, tuple[Step, ...], Found]] = [
             ("an adviser came and no review is said of it", {"reviews_with_pfa_adviser": 1}),
         )
     ),
+    (f"{CORRECTIONS}.correction_not_listed", "not on the list", (remove(CORRECTIONS),), {"1"}),
+    (
+        f"{CORRECTIONS}.correction_by_one_person",
+        "approved by whoever proposed it",
+        (change(CORRECTIONS, approved_by=" a. steward"),),
+        {"1"},
+    ),
     (f"{WORKLIST}.finding_not_listed", "not on the list", (remove(WORKLIST),), {"f1"}),
     *(
         (f"{WORKLIST}.finding_incomplete", f"no {column}", (change(WORKLIST, **{column: None}),), {"f1"})
@@ -1144,6 +1153,11 @@ PASSING: list[tuple[str, str, tuple[Step, ...]]] = [
             ("no source says", {"activity_status": "not known", "is_neet_or_unknown": None}),
             ("reviewed with an adviser", {"reviews_with_pfa_adviser": 1, "has_pfa_review": True}),
         )
+    ),
+    (
+        f"{CORRECTIONS}.correction_not_listed",
+        "the source has changed",
+        (change("landing.correction", is_applied=False), remove(CORRECTIONS)),
     ),
     (f"{WORKLIST}.finding_not_listed", "nothing found", (remove("checks.finding"), remove(WORKLIST))),
     (

@@ -2,119 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
 
-from checks.findings import FINDING_COLUMNS
 from operations.schema import Base
-from operations.store import MIGRATIONS, FindingCounts, OperationsStore, RuleOutcome, StoreUnavailable
+from operations.store import MIGRATIONS, FindingCounts, OperationsStore, StoreUnavailable
 from operations.triage import FixLine, Triage
+from tests.operations.nights import AS_AT, FIRST_NIGHT, STATES, Nights, Result, finding
 
 Open = Callable[[], OperationsStore]
-
-AS_AT, FIRST_NIGHT = date(2026, 6, 30), datetime(2026, 6, 30, 18)
-STATES = ("new", "open", "reopened", "fixed")
-
-
-@dataclass(frozen=True)
-class Result:
-    """How one rule ended."""
-
-    rule_id: str
-    outcome: str = "failed"
-    dataset: str = "landing/ehc_case__plan"
-    name: str = "A plan that ceased says why"
-    severity: str = "error"
-    owner: str = "sen_team"
-    failed_rows: int = 1
-    seconds: float = 0.25
-
-    @property
-    def has_run(self) -> bool:
-        """Whether it said anything about the data."""
-        return self.outcome in ("passed", "failed")
-
-
-def finding(key: str, **columns: Any) -> dict[str, Any]:
-    return {
-        "finding_key": key,
-        "rule_id": "r1",
-        "rule_name": "A plan that ceased says why",
-        "severity": "error",
-        "owner": "sen_team",
-        "organisation": "education",
-        "dataset": "landing/ehc_case__plan",
-        "extract": "ehc_case",
-        "record_id": key.upper(),
-        "child_id": "CH1",
-        "item": "cease_reason",
-        "value": "2026-06-29",
-        "source_file": "plan.csv",
-        "source_row": 2,
-        "remedy": "Enter the reason.",
-        "first_seen_at": FIRST_NIGHT,
-        "state": "new",
-        **columns,
-    }
-
-
-@pytest.fixture
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("create schema checks")
-        connection.execute(f"create table checks.finding ({', '.join(f'{n} {t}' for n, t in FINDING_COLUMNS.items())})")
-        yield connection
-
-
-@dataclass
-class Nights:
-    """Runs, one a night, each finding what it is given."""
-
-    store: OperationsStore
-    warehouse: duckdb.DuckDBPyConnection
-    number: int = 0
-
-    def run(self, *found: dict[str, Any], results: Sequence[RuleOutcome] = (Result("r1"),)) -> FindingCounts:
-        self.number += 1
-        known_at = FIRST_NIGHT + timedelta(days=self.number - 1)
-        self.store.begin_run(self.run_id, as_at=AS_AT, known_at=known_at)
-        counts = self.sync(*found, results=results)
-        self.store.finish_run(self.run_id, "done", {"check": 1.5})
-        return counts
-
-    def sync(self, *found: dict[str, Any], results: Sequence[RuleOutcome] = (Result("r1"),)) -> FindingCounts:
-        self.warehouse.execute("delete from checks.finding")
-        for row in found:
-            self.warehouse.execute(
-                f"insert into checks.finding ({', '.join(row)}) values ({', '.join('?' * len(row))})",
-                list(row.values()),
-            )
-        return self.store.sync_findings(self.run_id, self.warehouse, results)
-
-    @property
-    def run_id(self) -> str:
-        return f"run-{self.number}"
-
-    def states(self) -> dict[str, str]:
-        return {row["finding_key"]: row["state"] for row in self.store.findings(states=STATES, limit=100)}
-
-    def events(self, key: str) -> list[tuple[str, str | None]]:
-        return [(event, run_id) for event, run_id, _ in self.store.history(key)]
-
-
-@pytest.fixture
-def nights(store: OperationsStore, warehouse: duckdb.DuckDBPyConnection) -> Nights:
-    return Nights(store, warehouse)
-
 
 # Findings
 

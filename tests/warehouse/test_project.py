@@ -99,7 +99,7 @@ def test_every_core_and_list_column_says_whether_it_is_personal(dbt: Dbt) -> Non
 
 
 def test_every_core_and_list_model_has_contract_owner_group_and_access(dbt: Dbt) -> None:
-    assert len(marts(dbt)) == 72
+    assert len(marts(dbt)) == 73
     for model in marts(dbt).values():
         assert model.contract.enforced, model.name
         assert model.config.meta["owner"], model.name
@@ -120,7 +120,7 @@ def test_every_list_that_leaves_the_warehouse_is_an_exposure(dbt: Dbt) -> None:
 
 
 def test_every_landed_source_knows_its_cadence(dbt: Dbt) -> None:
-    registered = ("run", "load_file", "sen2_survey")
+    registered = ("run", "load_file", "sen2_survey", "correction")
     landed = [s for s in dbt.manifest.sources.values() if s.schema == "landing" and s.name not in registered]
     assert landed
     assert all(s.freshness and s.freshness.warn_after.count and s.loaded_at_field == "_landed_at" for s in landed)

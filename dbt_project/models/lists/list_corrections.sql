@@ -1,0 +1,45 @@
+-- One row per correction that is laid over a landed cell: what the source says, what stands instead, who said so.
+-- A correction whose cell the source has changed since is not laid over it, and is not here.
+with children as (
+    select
+        record.extract,
+        record.table_name,
+        record.record_id,
+        min(record.child_id) as child_id
+    from {{ ref('identity__record_child') }} as record
+    where exists (
+        select 1
+        from {{ source('landing', 'correction') }} as correction
+        where
+            correction.extract = record.extract
+            and correction.table_name = record.table_name
+            and correction.record_id = record.record_id
+    )
+    group by record.extract, record.table_name, record.record_id
+)
+
+select
+    correction.correction_id,
+    correction.extract,
+    correction.table_name,
+    correction.record_id,
+    children.child_id,
+    correction.column_name,
+    correction.landed_value,
+    correction.value as corrected_value,
+    correction.reason,
+    correction.until_date,
+    correction.proposed_by,
+    correction.approved_by,
+    correction.approved_at,
+    correction.source_file,
+    correction.source_row
+from {{ source('landing', 'correction') }} as correction
+-- left: not every landed record is a child's
+left join children
+    on
+        correction.extract = children.extract
+        and correction.table_name = children.table_name
+        and correction.record_id = children.record_id
+where correction.is_applied
+order by correction.extract, correction.table_name, correction.record_id, correction.column_name
