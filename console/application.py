@@ -31,6 +31,7 @@ from console.pages import PAGES
 from console.protection import Protection
 from console.rendering import FOLDER, address, page
 from operations.accounts import SignInRefused, TooManyAttempts
+from operations.corrections import CorrectionChanged
 
 LOG = logging.getLogger("send.console")
 STATUS: dict[type[SendError], int] = {
@@ -40,6 +41,7 @@ STATUS: dict[type[SendError], int] = {
     SignInRefused: 403,
     ProviderRefused: 403,
     FormRefused: 400,
+    CorrectionChanged: 409,
 }
 """The status of an answer that refuses; any other refusal is 422: understood, and not possible as asked."""
 TITLES = {403: "Not allowed", 404: "Not found", 409: "Changed meanwhile", 429: "Too many attempts"}

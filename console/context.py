@@ -13,6 +13,7 @@ from console.landed import Landing
 from console.standing_return import StandingReturn
 from operations.access_log import AccessLog
 from operations.accounts import Accounts, Clock, utc_now
+from operations.corrections import Corrections
 from operations.sessions import Sessions
 from operations.store import OperationsStore
 from operations.triage import Triage
@@ -63,6 +64,11 @@ class Console:
     def triage(self) -> Triage:
         """The findings, and what people do with them."""
         return Triage(self.store)
+
+    @cached_property
+    def corrections(self) -> Corrections:
+        """Values laid over landed ones."""
+        return Corrections(self.store)
 
     @cached_property
     def landing(self) -> Landing:

@@ -32,6 +32,7 @@ class LandedValue:
     column: str
     description: str
     value: str | None
+    is_key: bool
     is_telling: bool
     is_at_fault: bool
     problem: str | None
@@ -48,6 +49,7 @@ class LandedRow:
     file: str
     row: int
     landed_at: datetime
+    record_id: str | None
     is_same: bool
     values: tuple[LandedValue, ...]
 
@@ -169,12 +171,14 @@ class Landing:
             file=entry.file,
             row=row,
             landed_at=in_utc(manifest.landed_at),
+            record_id=found_id,
             is_same=found_id == record_id,
             values=tuple(
                 LandedValue(
                     column=name,
                     description=table.columns[name].description,
                     value=value,
+                    is_key=name in table.key,
                     is_telling=_is_telling(table, name),
                     is_at_fault=name == item,
                     problem=issue_of[name]["problem"] if name in issue_of else None,

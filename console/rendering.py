@@ -22,6 +22,7 @@ EVERYONE = tuple(ROLES)
 MENU: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("/", "My work", WORKERS),
     ("/findings", "Findings", WORKERS),
+    ("/corrections", "Corrections", WORKERS),
     ("/products", "Products", EVERYONE),
     ("/runs", "Runs and loads", EVERYONE),
     ("/trends", "Trends", EVERYONE),

@@ -17,8 +17,10 @@ from starlette.responses import RedirectResponse, Response
 from checks.rules import OWNERS, SEVERITIES
 from console.access import Form, FormRefused, NotFound, Posted, Visitor, Worker, console_of
 from console.export import safe_cell
+from console.landed import LandedRow
 from console.rendering import address, page
 from operations.accounts import ORGANISATION_OF
+from operations.corrections import Correction
 from operations.triage import OPEN_STATES, STATES, TO_DO_STATES, Acted, Filter, Finding, NoSuchFinding, Order
 
 router = APIRouter()
@@ -191,6 +193,10 @@ def finding(request: Request, visitor: Worker, key: str) -> Response:
         about=f"finding {found.finding_key}",
         reason=f"working on finding {found.finding_key}",
     )
+    record = landed_row(request, found)
+    corrections: list[Correction] = []
+    if record is not None and record.is_same and record.record_id is not None:
+        corrections = console.corrections.of_record(record.extract, record.table, record.record_id)
     others: tuple[Finding, ...] = ()
     if found.child_id:
         of_child = Filter(child_id=found.child_id, states=OPEN_STATES, organisation=visitor.organisation)
@@ -199,7 +205,8 @@ def finding(request: Request, visitor: Worker, key: str) -> Response:
         request,
         "finding.html",
         finding=found,
-        record=_record(request, found),
+        record=record,
+        corrections=corrections,
         rule=console.rules.get(f"{found.dataset}:{found.rule_id}"),
         others=others,
         history=console.triage.history(key),
@@ -210,7 +217,7 @@ def finding(request: Request, visitor: Worker, key: str) -> Response:
     )
 
 
-def _record(request: Request, found: Finding) -> Any:
+def landed_row(request: Request, found: Finding) -> LandedRow | None:
     """The record as landed, None where the finding is about no single one."""
     if not (found.extract and found.source_file and found.source_row is not None):
         return None
