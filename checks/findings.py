@@ -175,6 +175,7 @@ def _write_findings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) ->
             case
                 when known.state is null then 'new'
                 when known.state = 'fixed' then 'reopened'
+                when known.state in ('assigned', 'explained', 'waived') then known.state
                 else 'open'
             end as state
         from found

@@ -23,6 +23,7 @@ MENU: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("/", "My work", WORKERS),
     ("/findings", "Findings", WORKERS),
     ("/corrections", "Corrections", WORKERS),
+    ("/workbook", "Workbook", WORKERS),
     ("/products", "Products", EVERYONE),
     ("/runs", "Runs and loads", EVERYONE),
     ("/trends", "Trends", EVERYONE),

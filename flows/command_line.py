@@ -18,6 +18,7 @@ from rich.markdown import Markdown
 from connectors.errors import SendError
 from connectors.unforeseen import told_without_data
 from flows.console import console
+from flows.findings import findings
 from flows.identity import identity
 from flows.sen2 import sen2
 from flows.settings import LONDON, prepare_environment
@@ -37,6 +38,7 @@ app = typer.Typer(
 
 app.add_typer(sen2)
 app.add_typer(identity)
+app.add_typer(findings)
 app.add_typer(console)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
@@ -292,27 +294,6 @@ def annex_a(
             errors.print(f"- {reason}", markup=False)
         raise typer.Exit(HELD)
     errors.print(f"The lists are {line.status}{f', as at {line.as_at}' if line.as_at else ''}.", markup=False)
-
-
-@app.command()
-def findings(
-    rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
-    owner: Annotated[str | None, typer.Option(help="Only this owner's, for example sen_team.")] = None,
-    state: Annotated[str, typer.Option(help="open (new, open and reopened), fixed or all.")] = "open",
-    show_values: Annotated[bool, typer.Option(help="Show the values at fault: personal data.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Findings to show.")] = 50,
-    json_output: Json = False,
-) -> None:
-    """Show the records to correct: rule, child, file and row."""
-    from flows.reading import finding_rows
-
-    headings, rows = finding_rows(
-        Home.from_environment(), rule=rule, owner=owner, state=state, limit=limit, is_showing_values=show_values
-    )
-    if json_output:
-        print_json([dict(zip(headings, row, strict=True)) for row in rows])
-    else:
-        print_rows("Findings", headings, rows)
 
 
 def main() -> None:

@@ -17,13 +17,13 @@ import xlsxwriter
 from checks.gates import INSPECTION_GATES, Gate, read_gates
 from connectors.errors import SendError
 from connectors.failed_loads import FailedLoad, failed_loads
+from connectors.spreadsheets import safe_cell
 from flows.summary import ProductLine, failures_as_markdown
 from operations.store import OperationsStore
 from warehouse.home import Home
 from warehouse.publication import product_file, standing_publication
 
 EXCEL_ROWS, EXCEL_CELL, EXCEL_SHEET_NAME = 1_048_576, 32_767, 31
-FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class NothingPublished(SendError):
@@ -185,13 +185,6 @@ def list_rows(home: Home, name: str, limit: int) -> tuple[list[str], list[tuple[
         return headings, [tuple(_plain(value) for value in row) for row in answer.fetchall()]
 
 
-def _safe_cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    if isinstance(value, str) and value.startswith(FORMULA_BEGINNINGS):
-        return "'" + value
-    return _plain(value)
-
-
 def _private(out: Path) -> Path:
     """The file to write to, made readable by its owner alone: it will hold children's names."""
     try:
@@ -210,7 +203,7 @@ def write_list_csv(home: Home, name: str, out: Path) -> int:
         writer.writerow([column[0] for column in answer.description or []])
         count = 0
         while rows := answer.fetchmany(10_000):
-            writer.writerows([_safe_cell(value) for value in row] for row in rows)
+            writer.writerows([safe_cell(value) for value in row] for row in rows)
             count += len(rows)
     return count
 
@@ -288,18 +281,3 @@ def _write_cell(sheet: Any, row: int, position: int, value: Any) -> None:
         sheet.write_number(row, position, value)
     else:
         sheet.write_string(row, position, str(value)[:EXCEL_CELL])
-
-
-def finding_rows(
-    home: Home, *, rule: str | None, owner: str | None, state: str, limit: int, is_showing_values: bool
-) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The findings kept in the operations store, newest first; values only when asked for."""
-    states = {"open": ("new", "open", "reopened"), "fixed": ("fixed",), "all": ("new", "open", "reopened", "fixed")}
-    if state not in states:
-        raise SendError(f"{state!r} is no state. Ask for open, fixed or all.")
-    headings = ["rule_id", "severity", "owner", "child_id", "extract", "item", "source_file", "source_row", "state"]
-    headings += ["first_seen_at", "remedy"]
-    if is_showing_values:
-        headings += ["record_id", "value"]
-    found = OperationsStore(home.operations_url).findings(rule=rule, owner=owner, states=states[state], limit=limit)
-    return headings, [tuple(_plain(finding[heading]) for heading in headings) for finding in found]

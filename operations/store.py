@@ -390,12 +390,17 @@ class OperationsStore:
             )
             return [dict(row) for row in rows.mappings()]
 
-    def first_seen(self) -> pa.Table:
-        """Every finding known, as ``finding_key``, ``first_seen_at`` (UTC) and ``state``, for DuckDB to join."""
+    def first_seen(self, as_at: date | None = None) -> pa.Table:
+        """Every finding known, as ``finding_key``, ``first_seen_at`` (UTC) and ``state``, for DuckDB to join.
+
+        One whose waiver has ended on ``as_at`` is told as ``fixed``, for like that it reopens when found again.
+        """
+        state: Any = FindingRecord.state
+        if as_at is not None:
+            has_ended = and_(FindingRecord.state == "waived", FindingRecord.waiver_until < as_at)
+            state = case((has_ended, "fixed"), else_=FindingRecord.state)
         with self.reading() as connection:
-            rows = connection.execute(
-                select(FindingRecord.finding_key, FindingRecord.first_seen_at, FindingRecord.state)
-            ).fetchall()
+            rows = connection.execute(select(FindingRecord.finding_key, FindingRecord.first_seen_at, state)).fetchall()
         fields = [("finding_key", pa.string()), ("first_seen_at", pa.timestamp("us")), ("state", pa.string())]
         columns = zip(*rows, strict=True) if rows else ((), (), ())
         return pa.table({name: pa.array(list(c), kind) for (name, kind), c in zip(fields, columns, strict=True)})

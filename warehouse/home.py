@@ -84,6 +84,11 @@ class Home:
         return self.folder / "published"
 
     @property
+    def notices(self) -> Path:
+        """What each run has to tell those who mend records: one file a run."""
+        return self.folder / "notices"
+
+    @property
     def operations_url(self) -> str:
         """The operations store: ``SEND_OPERATIONS_URL``, by default SQLite in the home."""
         return os.environ.get("SEND_OPERATIONS_URL", f"sqlite:///{self.folder / 'operations.db'}")

@@ -17,6 +17,7 @@ from console.pages import (
     sign_in,
     trends,
     work,
+    workbook,
 )
 
 PAGES: tuple[APIRouter, ...] = (
@@ -25,6 +26,7 @@ PAGES: tuple[APIRouter, ...] = (
     findings.router,
     children.router,
     corrections.router,
+    workbook.router,
     products.router,
     runs.router,
     trends.router,

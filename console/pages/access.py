@@ -11,8 +11,8 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from connectors.spreadsheets import safe_cell
 from console.access import Administrator, console_of
-from console.export import safe_cell
 from console.rendering import page
 from operations.access_log import AccessEntry, AccessLog, Event
 

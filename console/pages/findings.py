@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from checks.rules import OWNERS, SEVERITIES
+from connectors.spreadsheets import safe_cell
 from console.access import Form, FormRefused, NotFound, Posted, Visitor, Worker, console_of
-from console.export import safe_cell
 from console.landed import LandedRow
 from console.rendering import address, page
 from operations.accounts import ORGANISATION_OF

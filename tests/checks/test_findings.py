@@ -223,7 +223,8 @@ def test_two_tables_may_fault_records_of_one_number(warehouse: Connection) -> No
 
 
 @pytest.mark.parametrize(
-    ("known_state", "state"), [("new", "open"), ("open", "open"), ("reopened", "open"), ("fixed", "reopened")]
+    ("known_state", "state"),
+    [("new", "open"), ("open", "open"), ("reopened", "open"), ("fixed", "reopened"), ("waived", "waived")],
 )
 def test_a_finding_known_keeps_the_day_it_was_first_seen(known_state: str, state: str, borough: Connection) -> None:
     (key,) = keys(after(borough, CEASED_WITHOUT_REASON))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
 from fastapi import FastAPI
-from httpx import Response
 from starlette.testclient import TestClient
 
 from connectors.configuration import read_configuration
@@ -37,23 +37,27 @@ PEOPLE = {
 TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 
+Answer = Any
+"""A response of the test client, whose library's types differ by release."""
+
+
 @dataclass
 class Browser:
     """What a person without scripts can do: open pages and send their forms."""
 
     client: TestClient
 
-    def get(self, path: str) -> Response:
+    def get(self, path: str) -> Answer:
         """A page, not following where it leads."""
         return self.client.get(path)
 
-    def post(self, path: str, fields: dict[str, object] | None = None, *, of: str = "/password") -> Response:
+    def post(self, path: str, fields: Mapping[str, str | list[str]] | None = None, *, of: str = "/password") -> Answer:
         """Sends a form with the token of the page ``of``."""
         found = TOKEN.search(self.client.get(of).text)
         assert found, f"{of} has no form"
         return self.client.post(path, data={"csrf": found[1], **(fields or {})})
 
-    def sign_in(self, name: str, password: str = PASSWORD) -> Response:
+    def sign_in(self, name: str, password: str = PASSWORD) -> Answer:
         """Fills in the form of the sign-in page."""
         return self.post("/sign-in", {"name": name, "password": password, "next": "/"}, of="/sign-in")
 
@@ -67,10 +71,10 @@ def _quick_hashes() -> Iterator[None]:
 
 
 @contextmanager
-def opened(council: Council, **settings: bool) -> Iterator[Console]:
+def opened(council: Council, *, is_secure: bool = False) -> Iterator[Console]:
     """The council's console, with an account for everyone."""
     store = council.store
-    console = Console(council.home, read_configuration(council.home.folder), store, **{"is_secure": False, **settings})
+    console = Console(council.home, read_configuration(council.home.folder), store, is_secure=is_secure)
     if console.accounts.is_empty():
         for name, (role, owner) in PEOPLE.items():
             console.accounts.add(name, role, owner, password=PASSWORD)

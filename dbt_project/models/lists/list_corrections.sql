@@ -1,20 +1,25 @@
 -- One row per correction that is laid over a landed cell: what the source says, what stands instead, who said so.
 -- A correction whose cell the source has changed since is not laid over it, and is not here.
-with children as (
+with corrected_records as (
+    select distinct
+        extract,
+        table_name,
+        record_id
+    from {{ source('landing', 'correction') }}
+),
+
+children as (
     select
         record.extract,
         record.table_name,
         record.record_id,
         min(record.child_id) as child_id
     from {{ ref('identity__record_child') }} as record
-    where exists (
-        select 1
-        from {{ source('landing', 'correction') }} as correction
-        where
-            correction.extract = record.extract
-            and correction.table_name = record.table_name
-            and correction.record_id = record.record_id
-    )
+    inner join corrected_records
+        on
+            record.extract = corrected_records.extract
+            and record.table_name = corrected_records.table_name
+            and record.record_id = corrected_records.record_id
     group by record.extract, record.table_name, record.record_id
 )
 
