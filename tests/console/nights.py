@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -20,9 +19,9 @@ from connectors.landing import next_load_sequence, register_landing
 from connectors.load import load_extract
 from operations.corrections import Corrections
 from operations.store import OperationsStore
+from operations.triage import now
 from warehouse.home import Home
 
-AS_AT, FIRST_NIGHT = date(2026, 11, 2), datetime(2026, 11, 2, 2)
 CONFIGURATION = """\
 la_code: "883"
 la_name: "Thameside"
@@ -47,7 +46,7 @@ def first_delivery() -> dict[str, Rows]:
     children = [{"case_id": f"C{n}", "upn": UPN if n == 1 else "", **_person(n)} for n in range(1, 6)]
     plans = [
         {"plan_id": f"P{n}", "request_id": f"R{n}", "start_date": "2024-05-20", "issued_date": "2024-05-20"}
-        | {"cease_date": "2026-06-29" if n <= 3 else "", "cease_reason": ""}
+        | {"cease_date": "2025-06-29" if n <= 3 else "", "cease_reason": ""}
         for n in range(1, 6)
     ]
     reviews = [
@@ -57,7 +56,7 @@ def first_delivery() -> dict[str, Rows]:
     requests = [{"request_id": f"R{n}", "case_id": f"C{n}", "received_date": "2024-01-08"} for n in range(1, 6)]
     referrals = [
         {"referral_id": "F1", "local_patient_id": "L1", "nhs_number": NHS_NUMBER, "service": "SALT"}
-        | {"referral_received_date": "2026-03-03", "first_contact_date": "2026-02-01", **_person(1)},
+        | {"referral_received_date": "2025-03-03", "first_contact_date": "2025-02-01", **_person(1)},
         {"referral_id": "F2", "local_patient_id": "L2", "nhs_number": "", "service": "SALT"}
         | {"referral_received_date": "", "first_contact_date": "", **_person(2)},
     ]
@@ -115,20 +114,20 @@ class Council:
     def night(self) -> str:
         """Lands what is delivered, checks it and keeps the findings; gives the run."""
         self._write()
-        known_at = FIRST_NIGHT + timedelta(days=self.nights)
+        known_at = now()
         self.nights += 1
         run_id = f"night-{self.nights}"
         store, configuration = self.store, read_configuration(self.home.folder)
-        store.begin_run(run_id, as_at=AS_AT + timedelta(days=self.nights - 1), known_at=known_at)
+        store.begin_run(run_id, as_at=known_at.date(), known_at=known_at)
         for extract in ("ehc_case", "therapy_waits"):
             load_id = f"{next_load_sequence(self.home.landing):06d}-{extract}"
             load_extract(configuration, extract, load_id=load_id, run_id=run_id, known_at=known_at)
         self.home.warehouse.unlink(missing_ok=True)
         with duckdb.connect(str(self.home.warehouse)) as connection:
-            corrections = Corrections(store).standing(AS_AT, known_at)
+            corrections = Corrections(store).standing(known_at.date(), known_at)
             register_landing(connection, configuration, known_at, corrections)
             connection.execute("create table landing.run (as_at date, known_at timestamp, la_code varchar)")
-            connection.execute("insert into landing.run values (?, ?, '883')", [AS_AT, known_at])
+            connection.execute("insert into landing.run values (?, ?, '883')", [known_at.date(), known_at])
             _name_children(connection)
             results = verify_contracts(connection, [self._contract(name) for name in DATASETS])
             results = capture_findings(connection, results, store.first_seen(), seen_at=known_at)
