@@ -290,7 +290,9 @@ def test_a_correction_is_proposed_approved_by_another_and_mends_the_finding(
     council.night()
     second.goto(of_the_finding)
     expect(second.locator(".facts").first).to_contain_text("fixed")
-    expect(second.get_by_role("listitem").filter(has_text="Correction 1 of cease_reason")).to_contain_text("“2” for “(empty)”")
+    expect(second.get_by_role("listitem").filter(has_text="Correction 1 of cease_reason")).to_contain_text(
+        "“2” for “(empty)”"
+    )
 
 
 def test_a_workbook_goes_out_and_comes_back(fresh: tuple[Council, str], open_page: Opener, tmp_path: Path) -> None:
