@@ -154,6 +154,8 @@ class Provider:
         known = {"nonce": nonce, "client_id": self._settings.client_id, "access_token": token.get("access_token")}
         claims = CodeIDToken(signed.claims, signed.header, expected, known)
         claims.validate(leeway=LEEWAY_SECONDS)
+        if not isinstance(claims.get("sub"), str) or not claims["sub"]:
+            raise ProviderRefused("The provider does not say who you are. Ask an administrator.")
         return dict(claims)
 
     def _mapped(self, claims: dict[str, Any]) -> VouchedFor:

@@ -41,12 +41,8 @@ class SmallProvider:
 
     def person(self, **claims: Any) -> None:
         """Who signs in next."""
-        self.claims = {
-            "sub": "person-1",
-            "preferred_username": "Ada.Hill@council.gov.uk",
-            "roles": ["Stewards"],
-            **claims,
-        }
+        of_ada = {"sub": "person-1", "preferred_username": "Ada.Hill@council.gov.uk", "roles": ["Stewards"]}
+        self.claims = {name: value for name, value in {**of_ada, **claims}.items() if value is not None}
 
     def authorize(self, address: str) -> str:
         """What the provider does once a person has signed in there: the address their browser is sent back to."""
@@ -64,14 +60,8 @@ class SmallProvider:
         if asked is None or asked["code_challenge"] != digest or authorization != expected:
             return None
         now = int(time.time())
-        told = {
-            "iss": self.issuer,
-            "aud": CLIENT_ID,
-            "iat": now,
-            "exp": now + 300,
-            "nonce": asked["nonce"],
-            **self.claims,
-        }
+        told = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": asked["nonce"]}
+        told |= self.claims
         signed = jwt.encode({"alg": "RS256", "kid": self.key.kid, **self.header}, told, self.key)
         return {"access_token": "opaque", "token_type": "Bearer", "expires_in": 300, "id_token": signed}
 
