@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from connectors.errors import SendError
+from connectors.unforeseen import told_without_data
+from flows.console import console
 from flows.findings import findings
 from flows.identity import identity
 from flows.operations import operations
 from flows.sen2 import sen2
 from flows.settings import LONDON, prepare_environment
 from flows.terminal import Json, output, print_json, print_rows, progress
-from flows.unforeseen import told_without_data
 from warehouse.home import Home
 
 HELD, FAILED, WRONG_USAGE = 1, 2, 64
@@ -40,6 +41,7 @@ app.add_typer(sen2)
 app.add_typer(identity)
 app.add_typer(findings)
 app.add_typer(operations)
+app.add_typer(console)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 

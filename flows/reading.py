@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,14 +16,14 @@ import xlsxwriter
 
 from checks.gates import INSPECTION_GATES, Gate, read_gates
 from connectors.errors import SendError
-from connectors.manifest import write_whole
-from flows.summary import FailedLoad, ProductLine, failures_as_markdown
+from connectors.failed_loads import FailedLoad, failed_loads
+from connectors.spreadsheets import safe_cell
+from flows.summary import ProductLine, failures_as_markdown
 from operations.store import OperationsStore
 from warehouse.home import Home
 from warehouse.publication import product_file, standing_publication
 
 EXCEL_ROWS, EXCEL_CELL, EXCEL_SHEET_NAME = 1_048_576, 32_767, 31
-FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class NothingPublished(SendError):
@@ -102,23 +101,6 @@ def _product_line(home: Home, gate: Gate, held: dict[str, tuple[str, ...]], *, i
     )
 
 
-def _failed_loads_file(home: Home) -> Path:
-    return home.warehouse.parent / "loads_failed.json"
-
-
-def keep_failed_loads(home: Home, failed: Sequence[FailedLoad]) -> None:
-    """Keeps which loads failed, for whoever asks before the next run."""
-    write_whole(_failed_loads_file(home), json.dumps([asdict(load) for load in failed]).encode())
-
-
-def failed_loads(home: Home) -> tuple[FailedLoad, ...]:
-    """The loads that failed in the last run that loaded; none where none has run."""
-    try:
-        return tuple(FailedLoad(**load) for load in json.loads(_failed_loads_file(home).read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return ()
-
-
 def current_status(home: Home) -> Status:
     """The state of the home after its last finished run."""
     store = OperationsStore(home.operations_url)
@@ -128,7 +110,7 @@ def current_status(home: Home) -> Status:
         last_run_outcome=last.outcome if last else None,
         last_run_finished=str(last.finished_at) if last and last.finished_at else None,
         last_run_stage=last.stage if last else None,
-        loads_failed=failed_loads(home),
+        loads_failed=failed_loads(home.warehouse.parent),
         products=product_lines(home, store.held_products()),
         open_findings=store.open_findings_by_owner(),
     )
@@ -203,13 +185,6 @@ def list_rows(home: Home, name: str, limit: int) -> tuple[list[str], list[tuple[
         return headings, [tuple(_plain(value) for value in row) for row in answer.fetchall()]
 
 
-def _safe_cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    if isinstance(value, str) and value.startswith(FORMULA_BEGINNINGS):
-        return "'" + value
-    return _plain(value)
-
-
 def _private(out: Path) -> Path:
     """The file to write to, made readable by its owner alone: it will hold children's names."""
     try:
@@ -228,7 +203,7 @@ def write_list_csv(home: Home, name: str, out: Path) -> int:
         writer.writerow([column[0] for column in answer.description or []])
         count = 0
         while rows := answer.fetchmany(10_000):
-            writer.writerows([_safe_cell(value) for value in row] for row in rows)
+            writer.writerows([safe_cell(value) for value in row] for row in rows)
             count += len(rows)
     return count
 

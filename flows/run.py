@@ -21,13 +21,14 @@ from checks.rules import INSPECTION_LAYER, inspection_contract_paths
 from checks.verification import RuleResult, contract_paths, verify_contracts
 from connectors.configuration import Configuration, read_configuration
 from connectors.errors import SendError
+from connectors.failed_loads import FailedLoad, failed_loads, keep_failed_loads
 from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
 from connectors.manifest import DeliveredBefore
-from flows.reading import failed_loads, keep_failed_loads, product_lines
+from connectors.unforeseen import told_without_data
+from flows.reading import product_lines
 from flows.settings import LONDON
-from flows.summary import FailedLoad, LoadLine, RuleLine, RunSummary
-from flows.unforeseen import told_without_data
+from flows.summary import LoadLine, RuleLine, RunSummary
 from operations.corrections import Correction, Corrections
 from operations.news import news_of, write_news
 from operations.store import FindingCounts, IdentityAnswer, OperationsStore
@@ -173,7 +174,7 @@ class Run:
             else:
                 self._loads.append(LoadLine(extract, "failed", problem=str(outcome)))
         if self._is_loading:
-            keep_failed_loads(self.home, self._failed_loads())
+            keep_failed_loads(self.home.warehouse.parent, self._failed_loads())
 
     def _failed_loads(self) -> list[FailedLoad]:
         """The loads that failed or refused a file, with since when what stands in place of that is there."""
@@ -321,7 +322,7 @@ class Run:
             known_at=self.moment.known_at.isoformat(sep=" "),
             is_anything_new=bool(self._results),
             loads=tuple(self._loads),
-            loads_failed=failed_loads(self.home) if self._is_loading else (),
+            loads_failed=failed_loads(self.home.warehouse.parent) if self._is_loading else (),
             rules=tuple(sorted(rules, key=lambda rule: (rule.severity, -rule.findings, rule.rule_id, rule.dataset))),
             rules_not_run=tuple(r["rule_id"] for r in results if r["outcome"] in ("crashed", "skipped")),
             findings_new=self._counts.new,

@@ -97,11 +97,11 @@ def check(json_output: Json = False) -> None:
 
 def _tell(home: Home, checked: Any, is_json: bool) -> None:
     from checks.rules import NEEDS
-    from flows.reading import failed_loads
+    from connectors.failed_loads import failed_loads
     from flows.summary import failures_as_markdown
     from returns.standing import counts_by_rule
 
-    not_loaded = failed_loads(home)
+    not_loaded = failed_loads(home.warehouse.parent)
     lines = counts_by_rule(checked.findings)
     if is_json:
         headings = ("severity", "rule_id", "name", "found", "explained")

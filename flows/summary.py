@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from connectors.failed_loads import FailedLoad
+
 
 @dataclass(frozen=True)
 class LoadLine:
@@ -23,25 +25,6 @@ class LoadLine:
     rows_furniture: int = 0
     refused: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
-
-
-@dataclass(frozen=True)
-class FailedLoad:
-    """A load that failed or refused a file, and since when (UTC) what stands of the extract is there; None: nothing is.
-
-    ``status`` is failed where nothing could be read of the source, refused where a file was.
-    """
-
-    extract: str
-    status: str
-    problem: str
-    stands_since: str | None
-
-    def as_markdown(self) -> str:
-        """The failure as one line for a person."""
-        stands = f"what landed {self.stands_since} UTC stands" if self.stands_since else "nothing of it has ever landed"
-        what = "could not be loaded" if self.status == "failed" else "was not loaded whole"
-        return f"- **{self.extract}** {what}; {stands}: {self.problem}"
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import pytest
 
 from connectors.configuration import read_configuration
 from connectors.errors import SendError
+from connectors.failed_loads import FailedLoad
 from connectors.load import load_extract
 from flows.reading import current_status
 from flows.run import Run
-from flows.summary import FailedLoad, LoadLine, RunSummary
+from flows.summary import LoadLine, RunSummary
 from warehouse.build import DbtProject
 from warehouse.home import Home
 
