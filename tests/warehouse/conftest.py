@@ -16,6 +16,8 @@ import pytest
 import yaml
 
 from connectors.corrections import register_corrections
+from dashboard.definitions import the_catalogue
+from dashboard.registering import register_indicators
 from warehouse.build import MEMORY, register_survey
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -84,6 +86,7 @@ def land(path: Path, landing: Landing, as_at: date, known_at: datetime, given: I
         connection.execute("insert into landing.run values (?, ?, '883')", [as_at, known_at])
         register_survey(connection, as_at)
         register_corrections(connection, ())
+        register_indicators(connection, the_catalogue())
         for table, columns in MEMORY.items():
             connection.execute(f"create table identity.{table} ({columns})")
         for table, rows in {"given": given, **memory}.items():
