@@ -191,6 +191,28 @@ class DesignatedOfficers(BaseModel):
         return {True: "Yes", False: "No"}.get(value, value) if isinstance(value, bool) else value
 
 
+class DisclosureControl(BaseModel):
+    """How small counts are kept from an audience of the dashboard.
+
+    Counts from 1 to ``below - 1`` are withheld, with what would give them away; the others are rounded to the nearest
+    ``round_to``. 0 and 1 switch them off.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    below: int = Field(ge=0, le=100)
+    round_to: int = Field(default=1, ge=1, le=100)
+
+
+class DashboardSettings(BaseModel):
+    """The audiences of the dashboard: the improvement board's exact figures, and the public's as OpenSAFELY rounds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    board: DisclosureControl = DisclosureControl(below=5)
+    public: DisclosureControl = DisclosureControl(below=8, round_to=5)
+
+
 class Configuration(BaseModel):
     """Everything a council sets. ``as_at`` is a fixed day for an invented borough; a council leaves it out."""
 
@@ -203,6 +225,7 @@ class Configuration(BaseModel):
     sources: dict[str, SourceConfiguration] = {}
     stewards: dict[str, str] = {}
     designated_officers: DesignatedOfficers = DesignatedOfficers()
+    dashboard: DashboardSettings = DashboardSettings()
 
     @field_validator("la_code", mode="before")
     @classmethod
