@@ -20,34 +20,62 @@ from connectors.configuration import DisclosureControl
 from dashboard.patterns import Counts, Grid, Period, withheld
 
 AUDIENCES = ("board", "public")
-WITHHELD = "[c]"
-"""What stands in place of a withheld figure; [x] stands for one that is not available (GSS symbols)."""
+WITHHELD, NOT_AVAILABLE = "[c]", "[x]"
+"""What stands in place of a figure that is confidential, or that there is none of (the GSS's symbols)."""
 TOTAL = ("all", "all")
 Z_95 = 1.959964
 
 CELLS = """
+    with persons as (
+        select indicator.*, catalogue.unit
+        from dashboard.indicator
+        inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
+        where catalogue.is_person_count
+    ),
+
+    -- a value with nothing in a period may have no row there; where it has to be withheld it needs one
+    places as (
+        select
+            periods.indicator_id,
+            periods.unit,
+            periods.period_kind,
+            periods.period_start,
+            periods.period_end,
+            periods.is_complete,
+            columns.breakdown,
+            columns.breakdown_value
+        from (
+            select distinct indicator_id, unit, period_kind, period_start, period_end, is_complete from persons
+        ) as periods
+        inner join (
+            select distinct indicator_id, breakdown, breakdown_value from persons
+        ) as columns
+            on periods.indicator_id = columns.indicator_id
+    )
+
     select
         row_number() over (
             order by
-                indicator.indicator_id,
-                indicator.period_kind,
-                indicator.period_start,
-                indicator.period_end,
-                indicator.breakdown,
-                indicator.breakdown_value
+                places.indicator_id,
+                places.period_kind,
+                places.period_start,
+                places.period_end,
+                places.breakdown,
+                places.breakdown_value
         ) - 1 as cell,
-        indicator.indicator_id,
-        catalogue.unit,
-        indicator.period_kind,
-        indicator.period_start,
-        indicator.period_end,
-        indicator.breakdown,
-        indicator.breakdown_value,
-        indicator.numerator,
-        indicator.denominator
-    from dashboard.indicator
-    inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
-    where catalogue.is_person_count
+        places.*,
+        persons.indicator_id is null as is_absent,
+        persons.numerator,
+        persons.denominator
+    from places
+    left join persons
+        on
+            places.indicator_id = persons.indicator_id
+            and places.period_kind = persons.period_kind
+            and places.period_start = persons.period_start
+            and places.period_end = persons.period_end
+            and places.breakdown = persons.breakdown
+            and places.breakdown_value = persons.breakdown_value
 """
 
 
@@ -120,8 +148,6 @@ def _indicators(connection: duckdb.DuckDBPyConnection) -> Iterator[_Indicator]:
             dense_rank() over (
                 partition by indicator_id order by breakdown <> 'all', breakdown, breakdown_value
             ) - 1 as place,
-            numerator is not null as has_numerator,
-            denominator is not null as has_denominator,
             coalesce(numerator, 0) as numerator,
             coalesce(denominator, 0) as denominator
         from cell
@@ -145,12 +171,13 @@ def _indicator(
         return filled
 
     numerator, denominator = spread(arrays["numerator"]), spread(arrays["denominator"])
-    measures: tuple[Counts, ...] = (numerator,) if arrays["has_numerator"].any() else ()
-    if arrays["has_denominator"].any():
-        if not measures:
-            measures = (denominator,)  # a mean or median: what must be hidden is of how few it is
-        elif arrays["unit"][0] == "percent":
-            measures += (np.clip(denominator - numerator, 0, None),)
+    match arrays["unit"][0]:
+        case "percent":
+            measures: tuple[Counts, ...] = (numerator, np.clip(denominator - numerator, 0, None))
+        case "count" | "rate_per_10000":
+            measures = (numerator,)
+        case _:  # a mean: what must be hidden is of how few it is
+            measures = (denominator,)
     return _Indicator(name, periods, columns, measures, spread(arrays["cell"], -1))
 
 
@@ -216,39 +243,22 @@ def _published(audience: str, round_to: int) -> str:
 
     Only a cell shown to the board has a rating, and the board has its exact figure, so the rating tells nothing more.
     """
-    is_rounded = round_to > 1
-    counts = (
-        f"(round(indicator.numerator / {round_to}.0) * {round_to})::bigint",
-        f"(round(indicator.denominator / {round_to}.0) * {round_to})::bigint",
-    )
-    if not is_rounded:
-        counts = ("indicator.numerator", "indicator.denominator")
+
+    audiences = "catalogue.audience = 'public'" if audience == "public" else "true"
+
+    def rounded(column: str) -> str:
+        return f"(round({column} / {round_to}.0) * {round_to})::bigint" if round_to > 1 else column
+
     return f"""
     create or replace table dashboard.indicator_{audience} as
-    with cells as (
+    with shown as (
         select
-            indicator.* exclude (
-                numerator, denominator, value, rag, change, change_on_year, first_published_value, first_published_at
-            ),
+            indicator.*,
             catalogue.unit,
-            coalesce(pattern.{audience}, false) as suppressed,
-            indicator.numerator as true_numerator,
-            indicator.denominator as true_denominator,
-            indicator.value as true_value,
-            case
-                when suppressed then null
-                when catalogue.is_person_count then {counts[0]}
-                else indicator.numerator
-            end as numerator,
-            case
-                when suppressed then null
-                when catalogue.is_person_count and catalogue.unit <> 'rate_per_10000' then {counts[1]}
-                else indicator.denominator
-            end as denominator,
-            case when suppressed then 'none' else indicator.rag end as rag,
-            case when not suppressed and {str(not is_rounded).lower()} then indicator.first_published_value end
-                as first_published_value,
-            indicator.first_published_at
+            -- the sum behind a mean is no count of children
+            catalogue.unit not in ('percent', 'count', 'rate_per_10000') as is_mean,
+            catalogue.is_person_count and {str(round_to > 1).lower()} as is_rounded,
+            coalesce(pattern.{audience}, false) as is_withheld
         from dashboard.indicator
         inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
         left join cell
@@ -260,50 +270,91 @@ def _published(audience: str, round_to: int) -> str:
                 and indicator.breakdown = cell.breakdown
                 and indicator.breakdown_value = cell.breakdown_value
         left join pattern on cell.cell = pattern.cell
-        where {"catalogue.audience = 'public'" if audience == "public" else "true"}
+        where {audiences}
     ),
 
-    figures as (
+    cells as (
         select
-            *,
+            indicator_id,
+            period_kind,
+            period_start,
+            period_end,
+            is_complete,
+            breakdown,
+            breakdown_value,
+            unit,
+            target,
+            benchmark,
+            benchmark_name,
+            case when not is_withheld then rag else 'none' end as rag,
             case
-                when suppressed then null
-                when numerator is null or true_numerator = 0 then true_value
-                when true_numerator = numerator and true_denominator is not distinct from denominator then true_value
-                when unit = 'count' then numerator
-                else true_value
-                    * (numerator / true_numerator) * coalesce(true_denominator / nullif(denominator, 0), 1)
-            end as value
-        from cells
+                when is_withheld or is_mean and is_rounded then null
+                when is_rounded then {rounded("numerator")}
+                else numerator
+            end as numerator,
+            case
+                when is_withheld then null
+                when is_rounded and unit <> 'rate_per_10000' then {rounded("denominator")}
+                else denominator
+            end as denominator,
+            case
+                when is_withheld then null
+                when not is_rounded or is_mean or numerator = 0 then value
+                when unit = 'percent' then 100.0 * {rounded("numerator")} / nullif({rounded("denominator")}, 0)
+                else value * {rounded("numerator")} / numerator
+            end as value,
+            case when not is_withheld and not is_rounded then first_published_value end as first_published_value,
+            first_published_at,
+            is_revised and not is_withheld as is_revised,
+            is_withheld as suppressed
+        from shown
+        union all by name
+        select
+            cell.indicator_id,
+            cell.period_kind,
+            cell.period_start,
+            cell.period_end,
+            cell.is_complete,
+            cell.breakdown,
+            cell.breakdown_value,
+            cell.unit,
+            'none' as rag,
+            false as is_revised,
+            true as suppressed
+        from cell
+        inner join pattern on cell.cell = pattern.cell
+        inner join dashboard.indicator_catalogue as catalogue on cell.indicator_id = catalogue.indicator_id
+        where cell.is_absent and pattern.{audience} and {audiences}
     ),
 
     compared as (
         select
-            figures.*,
-            figures.value - lag(figures.value) over (
-                partition by
-                    figures.indicator_id, figures.period_kind, figures.breakdown, figures.breakdown_value
-                order by figures.period_end
-            ) as change,
-            figures.value - earlier.value as change_on_year
-        from figures
-        left join figures as earlier
+            now.*,
+            now.value - before.value as change,
+            now.value - year_before.value as change_on_year,
+            case when now.unit = 'percent' and now.numerator between 0 and now.denominator and now.denominator > 0
+                then now.numerator / now.denominator
+            end as share,
+            {Z_95} * {Z_95} / now.denominator as spread
+        from cells as now
+        left join cells as before
             on
-                figures.indicator_id = earlier.indicator_id
-                and figures.period_kind = earlier.period_kind
-                and figures.breakdown = earlier.breakdown
-                and figures.breakdown_value = earlier.breakdown_value
-                and earlier.period_end = last_day((figures.period_end - interval 1 year)::date)
-    ),
-
-    intervals as (
-        select
-            *,
-            case when unit = 'percent' and denominator > 0 and numerator <= denominator then numerator / denominator end
-                as share,
-            {Z_95} * {Z_95} / denominator as spread,
-            sqrt(spread * (share * (1 - share) + spread / 4)) as reach
-        from compared
+                now.indicator_id = before.indicator_id
+                and now.period_kind = before.period_kind
+                and now.breakdown = before.breakdown
+                and now.breakdown_value = before.breakdown_value
+                and before.period_end = case now.period_kind
+                    when 'year_to_date' then last_day((now.period_end - interval 1 year)::date)
+                    else (now.period_start - 1)::date
+                end
+        left join cells as year_before
+            on
+                now.indicator_id = year_before.indicator_id
+                and now.period_kind = year_before.period_kind
+                and now.breakdown = year_before.breakdown
+                and now.breakdown_value = year_before.breakdown_value
+                and year_before.period_start = (now.period_start - interval 1 year)::date
+                and year_before.period_end = last_day((now.period_end - interval 1 year)::date)
     )
 
     select
@@ -329,18 +380,24 @@ def _published(audience: str, round_to: int) -> str:
         suppressed,
         case
             when suppressed then '{WITHHELD}'
-            when value is null then '[x]'
+            when value is null then '{NOT_AVAILABLE}'
             when unit = 'percent' then format('{{:.1f}}%', value)
             when unit = 'count' then format('{{:,}}', round(value)::bigint)
             when unit = 'pounds' then format('£{{:,}}', round(value)::bigint)
             else format('{{:.1f}}', value)
         end as shown,
         100 * case
-            when share is not null then greatest(0, (share + spread / 2 - reach) / (1 + spread))
+            when share is not null
+                then greatest(
+                    0, (share + spread / 2 - sqrt(spread * (share * (1 - share) + spread / 4))) / (1 + spread)
+                )
         end as lower,
         100 * case
-            when share is not null then least(1, (share + spread / 2 + reach) / (1 + spread))
+            when share is not null
+                then least(
+                    1, (share + spread / 2 + sqrt(spread * (share * (1 - share) + spread / 4))) / (1 + spread)
+                )
         end as upper
-    from intervals
+    from compared
     order by indicator_id, period_kind, period_start, period_end, breakdown <> 'all', breakdown, breakdown_value
     """

@@ -104,6 +104,22 @@ def attack(
                 attacker.learn(known, 0, 0)
     for table, round_to in published.items():
         slack = (round_to - 1) // 2
+        # what has no row in a period has nothing in it, and a reader knows that
+        for start, end, breakdown, value in connection.execute(
+            f"""
+            select distinct of.period_start, of.period_end, named.breakdown, named.breakdown_value
+            from {table} as of
+            cross join (
+                select distinct breakdown, breakdown_value from {table} where indicator_id = '{percentage}'
+            ) as named
+            where of.indicator_id = '{percentage}'
+            except
+            select period_start, period_end, breakdown, breakdown_value
+            from {table}
+            where indicator_id = '{percentage}'
+            """
+        ).fetchall():
+            attacker.learn(_whole(*unknowns.sums_of(start, end, (breakdown, value))), 0, 0)
         rows = connection.execute(
             f"""
             select indicator_id, period_start, period_end, breakdown, breakdown_value, numerator, denominator, value,

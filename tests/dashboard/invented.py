@@ -20,13 +20,13 @@ BREAKDOWNS = ("area", "sex", "need")
 
 
 def invented_indicators(
-    *, seed: int = 1, months: int = 24, monthly: float = 12, copies: int = 1
+    *, seed: int = 1, months: int = 24, monthly: float = 12, copies: int = 1, is_sparse: bool = False
 ) -> duckdb.DuckDBPyConnection:
     """A connection with ``dashboard.indicator`` and its catalogue over ``months`` months to August 2026.
 
     ``timeliness`` is a percentage, ``issued`` the count of its denominator, ``active`` a state at each month's end,
     ``training`` no count of children. ``monthly`` is how many plans are issued in a month; ``copies`` makes more
-    indicators of each kind.
+    indicators of each kind; where ``is_sparse``, a breakdown value with nothing in a period has no row there.
     """
     connection = duckdb.connect(config={"threads": "1"})
     connection.execute(f"select setseed({(seed % 1000) / 1000})")
@@ -170,4 +170,9 @@ def invented_indicators(
         where indicator_id like 'timeliness%'
         """
     )
+    if is_sparse:
+        connection.execute(
+            "delete from dashboard.indicator "
+            "where breakdown <> 'all' and numerator = 0 and coalesce(denominator, 0) = 0"
+        )
     return connection
