@@ -172,25 +172,6 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
-class DesignatedOfficers(BaseModel):
-    """Whether the LA has a designated medical, clinical and social care officer, as the SEN2 return asks of it.
-
-    DfE publishes Yes, No and, for the last, Recruiting; empty where the council has not said.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    medical: str | None = None
-    clinical: str | None = None
-    social_care: str | None = None
-
-    @field_validator("medical", "clinical", "social_care", mode="before")
-    @classmethod
-    def _yes_and_no(cls, value: Any) -> Any:
-        """YAML reads Yes and No as something other than text."""
-        return {True: "Yes", False: "No"}.get(value, value) if isinstance(value, bool) else value
-
-
 class DisclosureControl(BaseModel):
     """How small counts are kept from an audience of the dashboard.
 
@@ -213,6 +194,77 @@ class DashboardSettings(BaseModel):
     public: DisclosureControl = DisclosureControl(below=8, round_to=5)
 
 
+class DesignatedOfficers(BaseModel):
+    """Whether the LA has a designated medical, clinical and social care officer, as the SEN2 return asks of it.
+
+    DfE publishes Yes, No and, for the last, Recruiting; empty where the council has not said.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    medical: str | None = None
+    clinical: str | None = None
+    social_care: str | None = None
+
+    @field_validator("medical", "clinical", "social_care", mode="before")
+    @classmethod
+    def _yes_and_no(cls, value: Any) -> Any:
+        """YAML reads Yes and No as something other than text."""
+        return {True: "Yes", False: "No"}.get(value, value) if isinstance(value, bool) else value
+
+
+class RoleMapping(BaseModel):
+    """What someone whom the provider vouches for may do; a steward belongs to an owner of findings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: str
+    owner: str | None = None
+
+
+class OpenIdConfiguration(BaseModel):
+    """The OpenID Connect provider that people sign in with, such as Entra ID.
+
+    ``secret_env`` names the environment variable that holds the client secret. ``roles`` gives, by a value of the
+    claim ``role_claim``, what its holder may do: of several values the one that stands first counts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str
+    client_id: str
+    secret_env: str = "SEND_OPENID_SECRET"
+    scope: str = "openid profile email"
+    name_claim: str = "preferred_username"
+    role_claim: str = "roles"
+    roles: dict[str, RoleMapping] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if not re.match(r"https://|http://(127\.0\.0\.1|localhost)(:|/|$)", self.issuer):
+            raise ValueError("issuer is an address that begins with https://")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.secret_env):
+            raise ValueError("secret_env is the name of an environment variable, not the secret itself")
+        return self
+
+
+class ConsoleConfiguration(BaseModel):
+    """How the web console is reached: the ``address`` people type, behind which proxies, signing in by whom."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    openid: OpenIdConfiguration | None = None
+
+    @field_validator("address")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/?#@]+/?", value):
+            raise ValueError("address is that of the site without a path, for example https://send.council.gov.uk")
+        return value
+
+
 class Configuration(BaseModel):
     """Everything a council sets. ``as_at`` is a fixed day for an invented borough; a council leaves it out."""
 
@@ -226,6 +278,7 @@ class Configuration(BaseModel):
     stewards: dict[str, str] = {}
     designated_officers: DesignatedOfficers = DesignatedOfficers()
     dashboard: DashboardSettings = DashboardSettings()
+    console: ConsoleConfiguration = ConsoleConfiguration()
 
     @field_validator("la_code", mode="before")
     @classmethod

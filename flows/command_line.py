@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from connectors.errors import SendError
+from connectors.unforeseen import told_without_data
 from flows.identity import identity
 from flows.sen2 import sen2
 from flows.settings import LONDON, prepare_environment
 from flows.terminal import Json, output, print_json, print_rows, progress
-from flows.unforeseen import told_without_data
 from warehouse.home import Home
 
 HELD, FAILED, WRONG_USAGE = 1, 2, 64

@@ -24,10 +24,10 @@ from connectors.errors import SendError
 from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
 from connectors.manifest import DeliveredBefore
+from connectors.unforeseen import told_without_data
 from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
 from flows.summary import FailedLoad, LoadLine, RuleLine, RunSummary
-from flows.unforeseen import told_without_data
 from operations.store import FindingCounts, IdentityAnswer, OperationsStore
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity, open_for_building, register_sources
 from warehouse.code import digest_of_code
