@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import duckdb
+
+from connectors.configuration import DashboardSettings
+from dashboard.edition import note_checks, write_tables
 
 INDICATOR_COLUMNS = """
     indicator_id varchar, period_kind varchar, period_start date, period_end date, is_complete boolean,
@@ -11,8 +16,8 @@ INDICATOR_COLUMNS = """
     first_published_value double, first_published_at timestamp, is_revised boolean
 """
 CATALOGUE_COLUMNS = """
-    indicator_id varchar, theme varchar, priority varchar, name varchar, question varchar, definition varchar,
-    plain_english varchar, numerator_definition varchar, denominator_definition varchar, unit varchar,
+    indicator_id varchar, position integer, theme varchar, priority varchar, name varchar, question varchar,
+    definition varchar, plain_english varchar, numerator_definition varchar, denominator_definition varchar, unit varchar,
     direction varchar, target double, amber_tolerance double, owner varchar, cadence varchar, audience varchar,
     source varchar, statutory_basis varchar, benchmark_source varchar, is_person_count boolean
 """
@@ -137,6 +142,7 @@ def invented_indicators(
         insert into dashboard.indicator_catalogue
         select
             indicator_id,
+            row_number() over (order by indicator_id),
             case when indicator_id like 'training%' then 'Workforce' else 'Assessments' end,
             case when indicator_id like 'training%' then 'Quality' else 'Timeliness' end,
             case
@@ -176,3 +182,81 @@ def invented_indicators(
             "where breakdown <> 'all' and numerator = 0 and coalesce(denominator, 0) = 0"
         )
     return connection
+
+
+def invented_edition(
+    *, seed: int = 1, months: int = 24, monthly: float = 40, copies: int = 1
+) -> duckdb.DuckDBPyConnection:
+    """The invented indicators with all else that an edition is made from, as the product publishes it."""
+    connection = invented_indicators(seed=seed, months=months, monthly=monthly, copies=copies)
+    connection.execute(
+        """
+        create table dashboard.indicator_benchmark as
+        select
+            indicator_id, year::integer as calendar_year, 'england' as area_kind, 'England' as area_name,
+            151 as authorities, 40.0 + year - 2020 as value
+        from dashboard.indicator_catalogue
+        cross join range(2021, 2026) as r(year)
+        where unit = 'percent'
+        """
+    )
+    connection.execute("create schema core; create schema checks; create schema landing")
+    connection.execute(
+        """
+        create table landing.run as
+        select date '2026-09-02' as as_at, timestamp '2026-09-02 03:00:00' as known_at, '883' as la_code
+        """
+    )
+    connection.execute(
+        """
+        create table core.fct_improvement_action as
+        select * from (values
+            ('A1.1', 'A1', 'Every child with a plan is known', 'Head of SEND', date '2026-03-31',
+                'timeliness0; issued0', 'amber', date '2026-08-01'),
+            ('A1.2', 'A1', 'Records are checked every night', 'Data manager', date '2026-12-31', null, 'blue',
+                date '2026-08-01')
+        ) as a(action_id, area, action, officer, due_date, indicators, latest_rating, latest_rated_date)
+        """
+    )
+    connection.execute(
+        """
+        create table core.fct_improvement_rating as
+        select * from (values
+            ('A1.1', date '2026-02-01', 'red', 'Not started'), ('A1.1', date '2026-08-01', 'amber', null),
+            ('A1.2', date '2026-08-01', 'blue', 'Embedded')
+        ) as r(action_id, rated_date, rating, rating_comment)
+        """
+    )
+    connection.execute(
+        """
+        create table checks.finding as
+        select
+            'dim_child_upn' as rule_id, 'A UPN has its check letter' as rule_name, 'error' as severity,
+            'schools_data_team' as owner, 'school_census' as extract, 'Correct the UPN in the school.' as remedy,
+            timestamp '2026-08-01 03:00:00' as first_seen_at
+        from range(3)
+        """
+    )
+    write_tables(connection, DashboardSettings(), "Invented <Borough> & Partners")
+    note_checks(connection, CHECKS)
+    connection.execute("set schema = 'dashboard'")
+    return connection
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a check of the invented borough ended."""
+
+    dataset: str
+    rule_id: str
+    name: str
+    severity: str
+    owner: str
+    outcome: str
+    failed_rows: int
+
+
+CHECKS = [
+    Check("core/dim_child", "dim_child_upn", "A UPN has its check letter", "warning", "sen_team", "failed", 3),
+    Check("core/dim_child", "dim_child_birth_date", "A child was born", "error", "sen_team", "passed", 0),
+]
