@@ -266,7 +266,10 @@ class ConsoleConfiguration(BaseModel):
 
 
 class Configuration(BaseModel):
-    """Everything a council sets. ``as_at`` is a fixed day for an invented borough; a council leaves it out."""
+    """Everything a council sets. ``as_at`` is a fixed day for an invented borough; a council leaves it out.
+
+    ``statistical_neighbours`` are the LA codes that the dashboard compares with, as DfE's tool names them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -279,6 +282,7 @@ class Configuration(BaseModel):
     designated_officers: DesignatedOfficers = DesignatedOfficers()
     dashboard: DashboardSettings = DashboardSettings()
     console: ConsoleConfiguration = ConsoleConfiguration()
+    statistical_neighbours: tuple[str, ...] = ()
 
     @field_validator("la_code", mode="before")
     @classmethod
@@ -287,6 +291,14 @@ class Configuration(BaseModel):
         if not re.fullmatch(r"\d{3}", text):
             raise ValueError("an LA code has three digits, for example 883 for Thurrock")
         return text
+
+    @field_validator("statistical_neighbours", mode="before")
+    @classmethod
+    def _codes_of_authorities(cls, value: Any) -> tuple[str, ...]:
+        codes = tuple(str(code) for code in value or ())
+        if not all(re.fullmatch(r"[0-9]{3}", code) for code in codes):
+            raise ValueError("statistical_neighbours are LA codes of three digits, for example [382, 881]")
+        return codes
 
     @model_validator(mode="after")
     def _agrees_with_the_contracts(self) -> Self:

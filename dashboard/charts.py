@@ -48,7 +48,11 @@ def _configured(chart: Any) -> dict[str, Any]:
 @functools.cache
 def _trend_template(unit: str) -> dict[str, Any]:
     base = alt.Chart(alt.NamedData(DATA)).encode(
-        x=alt.X("day:T", title=None, axis=alt.Axis(format="%b %y", labelOverlap="greedy", labelSeparation=6, tickCount=6, grid=False))
+        x=alt.X(
+            "day:T",
+            title=None,
+            axis=alt.Axis(format="%b %y", labelOverlap="greedy", labelSeparation=6, tickCount=6, grid=False),
+        )
     )
     scale = alt.Scale(domain=[0, 100]) if unit == "percent" else alt.Scale(zero=True, nice=True)
     figure = alt.Y("value:Q", title=unit_name(unit), scale=scale)

@@ -420,6 +420,5 @@ def _actions(connection: duckdb.DuckDBPyConnection) -> list[Action]:
     ).fetchall():
         ratings.setdefault(action, []).append((rating[0], rating[1], rating[2]))
     return [
-        Action(**row, ratings=ratings.get(row["action_id"], ()))
-        for row in _rows(connection, "from improvement_action")
+        Action(**row, ratings=ratings.get(row["action_id"], ())) for row in _rows(connection, "from improvement_action")
     ]

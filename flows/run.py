@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import ParamSpec, TypeVar
 
 from checks.findings import capture_findings
-from checks.gates import INSPECTION_GATES, GateDecision, decide_gates, read_gates
+from checks.gates import DASHBOARD_GATES, INSPECTION_GATES, GateDecision, decide_gates, read_gates
 from checks.rules import INSPECTION_LAYER, inspection_contract_paths
 from checks.verification import RuleResult, contract_paths, verify_contracts
 from connectors.configuration import Configuration, read_configuration
@@ -25,6 +25,7 @@ from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
 from connectors.manifest import DeliveredBefore
 from connectors.unforeseen import told_without_data
+from dashboard.registering import keep_published
 from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
 from flows.summary import FailedLoad, LoadLine, RuleLine, RunSummary
@@ -85,7 +86,7 @@ class Run:
         self._loads: list[LoadLine] = []
         self._results: list[RuleResult] = []
         self._decisions: list[GateDecision] = []
-        self._gates = (*read_gates(), *read_gates(INSPECTION_GATES))
+        self._gates = (*read_gates(), *read_gates(DASHBOARD_GATES), *read_gates(INSPECTION_GATES))
         self._counts = FindingCounts()
         self._seconds: dict[str, float] = {}
         self._loading_since = perf_counter()
@@ -216,6 +217,7 @@ class Run:
             self.moment.as_at.isoformat(),
             self.configuration.la_code,
             officers,
+            *self.configuration.statistical_neighbours,
             *known,
             *answers,
         ]
@@ -288,6 +290,9 @@ class Run:
                 if decision.is_published:
                     publication = publish(self.home, gate.product, gate.tables, self.moment, self.run_id)
                     self.store.record_publication(self.run_id, publication.product, publication.content)
+                    if gate.product == "dashboard" and self._is_keeping:
+                        with open_for_building(self.home.building, self.home.temporary) as connection:
+                            keep_published(connection, self.home.indicators, self.run_id)
                 else:
                     self.store.record_hold(self.run_id, gate.product, decision.reasons)
             finish_build(self.home)

@@ -49,6 +49,11 @@ class Home:
         return self.identity / "models"
 
     @property
+    def indicators(self) -> Path:
+        """What closed periods said when they were first published: append-only, backed up."""
+        return self.folder / "indicators"
+
+    @property
     def scored_pairs(self) -> Path:
         """Pairs of persons as the last build scored them, so that the next need not; made anew where it is lost."""
         return self.folder / "warehouse" / "scored_pairs.parquet"
@@ -97,7 +102,14 @@ class Home:
         """Makes the folders, readable by the owner alone, for they hold children's data."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        for folder in (self.landing, self.identity, self.warehouse.parent, self.published, self.temporary):
+        for folder in (
+            self.landing,
+            self.identity,
+            self.indicators,
+            self.warehouse.parent,
+            self.published,
+            self.temporary,
+        ):
             folder.mkdir(parents=True, exist_ok=True)
 
     def clear_leftovers(self) -> None:

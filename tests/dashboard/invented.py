@@ -17,9 +17,9 @@ INDICATOR_COLUMNS = """
 """
 CATALOGUE_COLUMNS = """
     indicator_id varchar, position integer, theme varchar, priority varchar, name varchar, question varchar,
-    definition varchar, plain_english varchar, numerator_definition varchar, denominator_definition varchar, unit varchar,
-    direction varchar, target double, amber_tolerance double, owner varchar, cadence varchar, audience varchar,
-    source varchar, statutory_basis varchar, benchmark_source varchar, is_person_count boolean
+    definition varchar, plain_english varchar, numerator_definition varchar, denominator_definition varchar,
+    unit varchar, direction varchar, target double, amber_tolerance double, owner varchar, cadence varchar,
+    audience varchar, source varchar, statutory_basis varchar, benchmark_source varchar, is_person_count boolean
 """
 BREAKDOWNS = ("area", "sex", "need")
 
