@@ -14,6 +14,9 @@ from dashboard.signals import find_signals
 from dashboard.suppression import suppress
 
 PRODUCT = "dashboard"
+SITES = {"board": "site", "public": "public"}
+"""The folder of each audience's pages, beside the product's tables."""
+PACK, WORKBOOK = "board-pack.pdf", "indicators.xlsx"
 PERIOD_KINDS = ("month", "quarter", "year_to_date", "calendar_year", "academic_year")
 LATE_COMMENT_RATINGS = ("red",)
 """The ratings that an accountable manager has to comment on."""

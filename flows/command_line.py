@@ -17,6 +17,7 @@ from rich.markdown import Markdown
 
 from connectors.errors import SendError
 from connectors.unforeseen import told_without_data
+from flows.dashboard import dashboard
 from flows.identity import identity
 from flows.sen2 import sen2
 from flows.settings import LONDON, prepare_environment
@@ -36,6 +37,7 @@ app = typer.Typer(
 
 app.add_typer(sen2)
 app.add_typer(identity)
+app.add_typer(dashboard)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 
