@@ -172,6 +172,28 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
+class DisclosureControl(BaseModel):
+    """How small counts are kept from an audience of the dashboard.
+
+    Counts from 1 to ``below - 1`` are withheld, with what would give them away; the others are rounded to the nearest
+    ``round_to``. 0 and 1 switch them off.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    below: int = Field(ge=0, le=100)
+    round_to: int = Field(default=1, ge=1, le=100)
+
+
+class DashboardSettings(BaseModel):
+    """The audiences of the dashboard: the improvement board's exact figures, and the public's as OpenSAFELY rounds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    board: DisclosureControl = DisclosureControl(below=5)
+    public: DisclosureControl = DisclosureControl(below=8, round_to=5)
+
+
 class DesignatedOfficers(BaseModel):
     """Whether the LA has a designated medical, clinical and social care officer, as the SEN2 return asks of it.
 
@@ -258,6 +280,7 @@ class Configuration(BaseModel):
     sources: dict[str, SourceConfiguration] = {}
     stewards: dict[str, str] = {}
     designated_officers: DesignatedOfficers = DesignatedOfficers()
+    dashboard: DashboardSettings = DashboardSettings()
     console: ConsoleConfiguration = ConsoleConfiguration()
     statistical_neighbours: tuple[str, ...] = ()
 

@@ -19,6 +19,7 @@ from connectors.errors import SendError
 from connectors.unforeseen import told_without_data
 from flows.console import console
 from flows.findings import findings
+from flows.dashboard import dashboard
 from flows.identity import identity
 from flows.operations import operations
 from flows.sen2 import sen2
@@ -42,6 +43,7 @@ app.add_typer(identity)
 app.add_typer(findings)
 app.add_typer(operations)
 app.add_typer(console)
+app.add_typer(dashboard)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 

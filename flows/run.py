@@ -26,7 +26,11 @@ from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
 from connectors.manifest import DeliveredBefore
 from connectors.unforeseen import told_without_data
+from dashboard.edition import PRODUCT as DASHBOARD
+from dashboard.edition import note_checks, write_tables
+from dashboard.publishing import write_pages
 from dashboard.registering import keep_published
+from flows.dashboard import standing_comments
 from flows.reading import product_lines
 from flows.settings import LONDON
 from flows.summary import LoadLine, RuleLine, RunSummary
@@ -226,6 +230,7 @@ class Run:
             self.configuration.la_code,
             officers,
             *self.configuration.statistical_neighbours,
+            self.configuration.dashboard.model_dump_json(),
             *known,
             *answers,
             *(f"correction {correction.correction_id}" for correction in self._corrections),
@@ -290,6 +295,8 @@ class Run:
                     write_news(self.home.notices, self.run_id, news_of(self.store, self.run_id))
             self._dbt.build_after_checks()
             with open_for_building(self.home.building, self.home.temporary) as connection:
+                write_tables(connection, self.configuration.dashboard, self.configuration.la_name)
+                note_checks(connection, self._results)
                 self._results += verify_contracts(connection, last)
             self.store.record_results(self.run_id, self._results)
             self._decisions = decide_gates([*self._results, *inspected], self._gates)
@@ -301,9 +308,10 @@ class Run:
             for gate in self._gates:
                 decision = next(item for item in self._decisions if item.product == gate.product)
                 if decision.is_published:
-                    publication = publish(self.home, gate.product, gate.tables, self.moment, self.run_id)
+                    write = self._write_dashboard if gate.product == DASHBOARD else None
+                    publication = publish(self.home, gate.product, gate.tables, self.moment, self.run_id, write)
                     self.store.record_publication(self.run_id, publication.product, publication.content)
-                    if gate.product == "dashboard" and self._is_keeping:
+                    if gate.product == DASHBOARD and self._is_keeping:
                         with open_for_building(self.home.building, self.home.temporary) as connection:
                             keep_published(connection, self.home.indicators, self.run_id)
                 else:
@@ -312,6 +320,10 @@ class Run:
             self._built.write_text(
                 json.dumps({"inputs": self._inputs, "run_id": self.run_id, "is_keeping": self._is_keeping})
             )
+
+    def _write_dashboard(self, folder: Path) -> None:
+        """Makes the dashboard's pages beside its tables."""
+        write_pages(folder, standing_comments(self.store), self.home.drawings)
 
     def summary(self) -> RunSummary:
         """What this run did; where nothing was new, what stands."""

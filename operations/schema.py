@@ -317,3 +317,20 @@ class AccessEntryRecord(Base):
     about: Mapped[str | None]
     reason: Mapped[str | None]
     address: Mapped[str | None] = mapped_column(String(64))
+
+
+class CommentaryRecord(Base):
+    """What a manager said of an indicator's figure of a month. Only ever added to: of a month the last stands.
+
+    ``month`` is its first day.
+    """
+
+    __tablename__ = "commentary"
+    __table_args__ = (Index("commentary_by_indicator", "indicator_id", "month"),)
+
+    comment_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    indicator_id: Mapped[str] = mapped_column(String(128))
+    month: Mapped[date]
+    text: Mapped[str]
+    author: Mapped[str]
+    at: Mapped[datetime]

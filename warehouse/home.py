@@ -59,6 +59,11 @@ class Home:
         return self.folder / "warehouse" / "scored_pairs.parquet"
 
     @property
+    def drawings(self) -> Path:
+        """The dashboard's charts as drawn for the edition before; drawn anew where they are lost."""
+        return self.folder / "warehouse" / "drawings"
+
+    @property
     def link_quality(self) -> Path:
         """How good the links of the last run are, as last measured."""
         return self.folder / "warehouse" / "link_quality.json"

@@ -234,7 +234,7 @@ select
     and (
         now.numerator is distinct from coalesce(first.numerator, 0)
         or now.denominator is distinct from coalesce(first.denominator, if(now.denominator is null, null, 0))
-        or abs(now.value - first.value) > 1e-9
+        or coalesce(abs(now.value - first.value) > 1e-9, false)
     ) as is_revised
 from of_periods as now
 cross join {{ source('landing', 'run') }} as run
