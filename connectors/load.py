@@ -51,6 +51,7 @@ class LoadReport:
     """What one load did. The rows are those of content that was new; ``files`` counts what the source held.
 
     ``rows_furniture`` are those of the quarantined rows that are no records: total rows and repeated headers.
+    ``delivered_at`` (UTC) is when the newest of the source's files was written; None where that is not to be known.
     """
 
     extract: str
@@ -62,6 +63,7 @@ class LoadReport:
     rows_furniture: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
     is_anything_new: bool = False
+    delivered_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -547,7 +549,13 @@ class _Load:
             rows_furniture=sum(entry.rows_furniture for entry in read_now),
             refused=refused,
             is_anything_new=is_anything_new,
+            delivered_at=self._delivered_at(),
         )
+
+    def _delivered_at(self) -> datetime | None:
+        """When the newest file was written. One dated in the future says nothing: its clock is wrong."""
+        written = [datetime.fromtimestamp(at / 1e9, UTC).replace(tzinfo=None) for at in self.modified.values()]
+        return max((at.replace(microsecond=0) for at in written if at <= self.known_at), default=None)
 
 
 def _half(table: str, rows: int, standing: int) -> str:

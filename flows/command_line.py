@@ -18,6 +18,7 @@ from rich.markdown import Markdown
 from connectors.errors import SendError
 from flows.identity import identity
 from flows.sen2 import sen2
+from flows.serving import serve
 from flows.settings import LONDON, prepare_environment
 from flows.terminal import Json, output, print_json, print_rows, progress
 from flows.unforeseen import told_without_data
@@ -36,6 +37,7 @@ app = typer.Typer(
 
 app.add_typer(sen2)
 app.add_typer(identity)
+app.command()(serve)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 
@@ -12,6 +13,7 @@ class LoadLine:
     """One extract's load: rows read = loaded + quarantined, over the files that were new.
 
     ``rows_furniture`` are those of the quarantined rows that are no records: total rows and repeated headers.
+    ``delivered_at`` is when the source's newest file was written (UTC), where that is to be known.
     """
 
     extract: str
@@ -23,6 +25,7 @@ class LoadLine:
     rows_furniture: int = 0
     refused: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
+    delivered_at: datetime | None = None
 
 
 @dataclass(frozen=True)

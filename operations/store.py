@@ -197,13 +197,13 @@ class OperationsStore:
         self._engine.dispose()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
         """A connection that only reads: it does not wait for a writer, nor does one wait for it."""
         with self._engine.connect().execution_options(is_reading=True) as connection:
             yield connection
 
     @contextmanager
-    def _writing(self, lock: int | None = None) -> Iterator[Connection]:
+    def writing(self, lock: int | None = None) -> Iterator[Connection]:
         """One transaction; with ``lock``, alone among those that take the same."""
         with self._engine.begin() as connection:
             if lock is not None and not self._is_sqlite:
@@ -224,13 +224,13 @@ class OperationsStore:
             }
             for key, rule_id in findings.items()
         ]
-        with self._writing() as connection:
+        with self.writing() as connection:
             for start in range(0, len(rows), ROWS_AT_A_TIME):
                 connection.execute(insert(ExplanationRecord), rows[start : start + ROWS_AT_A_TIME])
 
     def explanations(self) -> dict[str, Explanation]:
         """The explanation that stands for each finding, by its key, whichever year it was written in."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(ExplanationRecord.__table__).order_by(ExplanationRecord.explanation_id))
             return {
                 row.finding_key: Explanation(
@@ -261,7 +261,7 @@ class OperationsStore:
                 }
             )
         if rows:
-            with self._writing() as connection:
+            with self.writing() as connection:
                 connection.execute(insert(IdentityAnswerRecord), rows)
 
     def identity_answers(self, known_at: datetime | None = None) -> list[IdentityAnswer]:
@@ -269,7 +269,7 @@ class OperationsStore:
         query = select(IdentityAnswerRecord.__table__).order_by(IdentityAnswerRecord.answer_id)
         if known_at is not None:
             query = query.where(IdentityAnswerRecord.at <= known_at)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query).all()
         last: dict[tuple[Person, Person], IdentityAnswer] = {}
         for row in rows:
@@ -280,10 +280,10 @@ class OperationsStore:
     def _upgrade(self) -> None:
         """Runs the migrations that the store lacks, in one transaction."""
         versions = sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-        with self._reading() as connection:
+        with self.reading() as connection:
             if _version(connection) == versions[-1]:
                 return
-        with self._writing(MIGRATION_LOCK) as connection:
+        with self.writing(MIGRATION_LOCK) as connection:
             version = _version(connection)
             if version == versions[-1]:
                 return
@@ -303,7 +303,7 @@ class OperationsStore:
 
     def begin_run(self, run_id: str, *, as_at: date, known_at: datetime) -> None:
         """Notes that a run began. One that began before and never ended is ``interrupted``."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 update(RunRecord)
                 .where(RunRecord.outcome == "running", RunRecord.run_id != run_id)
@@ -321,12 +321,12 @@ class OperationsStore:
 
     def begin_stage(self, run_id: str, stage: str) -> None:
         """Notes which stage the run is in, so that those who wait can be told."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(update(RunRecord).where(RunRecord.run_id == run_id).values(stage=stage))
 
     def finish_run(self, run_id: str, outcome: str, seconds: Mapping[str, float]) -> None:
         """Notes how a run ended (done, held or failed) and the seconds of its stages."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 update(RunRecord)
                 .where(RunRecord.run_id == run_id)
@@ -335,7 +335,7 @@ class OperationsStore:
 
     def last_run(self) -> RunOutcome | None:
         """The run that began last, or None before the first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = (
                 connection.execute(
                     select(
@@ -358,7 +358,7 @@ class OperationsStore:
 
     def record_results(self, run_id: str, results: Sequence[RuleOutcome]) -> None:
         """Keeps how each rule ended in the run, in place of what was kept of it before."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(delete(CheckResultRecord).where(CheckResultRecord.run_id == run_id))
             if results:
                 connection.execute(
@@ -381,7 +381,7 @@ class OperationsStore:
 
     def results(self, run_id: str) -> list[dict[str, Any]]:
         """How each rule ended in the run, by dataset and rule."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(*CheckResultRecord.__table__.columns)
                 .where(CheckResultRecord.run_id == run_id)
@@ -391,7 +391,7 @@ class OperationsStore:
 
     def first_seen(self) -> pa.Table:
         """Every finding known, as ``finding_key``, ``first_seen_at`` (UTC) and ``state``, for DuckDB to join."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(FindingRecord.finding_key, FindingRecord.first_seen_at, FindingRecord.state)
             ).fetchall()
@@ -409,7 +409,7 @@ class OperationsStore:
         for one run changes nothing the second time.
         """
         ran = {(result.rule_id, result.dataset) for result in results if result.has_run}
-        with self._writing(FINDINGS_LOCK) as connection:
+        with self.writing(FINDINGS_LOCK) as connection:
             at = connection.execute(select(RunRecord.known_at).where(RunRecord.run_id == run_id)).scalar_one()
             connection.execute(delete(FindingSeen))
             self._load_seen(connection, warehouse)
@@ -452,12 +452,12 @@ class OperationsStore:
         if owner is not None:
             wanted = wanted.where(FindingRecord.owner == owner)
         wanted = wanted.order_by(FindingRecord.first_seen_at.desc(), FindingRecord.rule_id, FindingRecord.finding_key)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [dict(row) for row in connection.execute(wanted.limit(limit)).mappings()]
 
     def history(self, finding_key: str) -> list[tuple[str, str, datetime]]:
         """What became of a finding, in order: event (new, fixed, reopened), run and time."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(FindingEventRecord.event, FindingEventRecord.run_id, FindingEventRecord.at)
                 .where(FindingEventRecord.finding_key == finding_key)
@@ -467,7 +467,7 @@ class OperationsStore:
 
     def open_findings_by_owner(self) -> dict[str, int]:
         """How many findings stand open with each owner."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(FindingRecord.owner, func.count())
                 .where(FindingRecord.state != "fixed")
@@ -485,7 +485,7 @@ class OperationsStore:
         self._record(run_id, product, "held", None, reasons)
 
     def _record(self, run_id: str, product: str, outcome: str, content: str | None, reasons: Sequence[str]) -> None:
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 delete(PublicationRecord).where(
                     PublicationRecord.run_id == run_id, PublicationRecord.product == product
@@ -500,7 +500,7 @@ class OperationsStore:
     def held_products(self) -> dict[str, tuple[str, ...]]:
         """The products that the last gate which decided on them held, with its reasons."""
         last = select(func.max(PublicationRecord.publication_id)).group_by(PublicationRecord.product)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(PublicationRecord.product, PublicationRecord.reasons)
                 .where(PublicationRecord.publication_id.in_(last), PublicationRecord.outcome == "held")

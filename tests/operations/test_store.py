@@ -566,7 +566,7 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
 def test_a_reader_sees_the_last_state_while_a_writer_writes(open_store: Open) -> None:
     writer, reader = open_store(), open_store()
     writer.begin_run("run-1", as_at=AS_AT, known_at=FIRST_NIGHT)
-    with writer._writing() as connection:
+    with writer.writing() as connection:
         connection.execute(sqlalchemy.text("update run set outcome = 'done'"))
         last = reader.last_run()
         assert last is not None
