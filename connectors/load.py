@@ -554,8 +554,8 @@ class _Load:
 
     def _delivered_at(self) -> datetime | None:
         """When the newest file was written. One dated in the future says nothing: its clock is wrong."""
-        written = [datetime.fromtimestamp(at / 1e9, UTC).replace(tzinfo=None) for at in self.modified.values()]
-        return max((at.replace(microsecond=0) for at in written if at <= self.known_at), default=None)
+        written = [datetime.fromtimestamp(at // 10**9, UTC).replace(tzinfo=None) for at in self.modified.values()]
+        return max((at for at in written if at <= self.known_at), default=None)
 
 
 def _half(table: str, rows: int, standing: int) -> str:

@@ -189,6 +189,13 @@ def _send(
         note_owed(store, [notice], channels)
 
 
+def try_channels(configuration: Configuration) -> dict[str, str | None]:
+    """Sends a trial to each channel; gives for each the kind of error where it was not reached."""
+    body = "This is a trial. Whoever gets it will be told when a run of the SEND warehouse needs a person."
+    subject = f"SEND {configuration.la_name}: a trial"
+    return {name: _notified(name, body, subject) for name in configuration.notify}
+
+
 def _subject(news: Sequence[Notice]) -> str:
     if len(news) == 1:
         return KINDS[news[0].kind]

@@ -58,6 +58,12 @@ class PastRun:
     rows_loaded: int
     failed: tuple[str, ...]
 
+    def as_row(self) -> tuple[object, ...]:
+        """The run as one row for a person; seconds are those of its stages."""
+        total = round(sum(self.seconds.values()), 1)
+        started = f"{self.started_at:%Y-%m-%d %H:%M:%S}"
+        return self.run_id, self.as_at, self.outcome, started, total, self.rows_loaded, ", ".join(self.failed)
+
 
 def is_done(store: OperationsStore, job: str, day: date) -> bool:
     """Whether the job was done for the day."""
@@ -94,10 +100,10 @@ def record_loads(store: OperationsStore, run_id: str, loads: Sequence[Load]) -> 
 
 
 def last_delivered(store: OperationsStore) -> dict[str, datetime]:
-    """When each extract's files were last seen written (UTC)."""
-    newest = func.max(RunLoadRecord.delivered_at)
+    """When each extract's files were last seen written (UTC), of loads that refused none."""
+    newest = select(RunLoadRecord.extract, func.max(RunLoadRecord.delivered_at)).group_by(RunLoadRecord.extract)
     with store.reading() as connection:
-        rows = connection.execute(select(RunLoadRecord.extract, newest).group_by(RunLoadRecord.extract))
+        rows = connection.execute(newest.where(RunLoadRecord.status != "refused"))
         return {extract: moment for extract, moment in rows if moment is not None}
 
 

@@ -121,6 +121,11 @@ class Home:
         return self.folder / "notices"
 
     @property
+    def pages(self) -> Path:
+        """The warehouse's own pages, one file for a browser; written anew at will."""
+        return self.folder / "docs" / "warehouse.html"
+
+    @property
     def logs(self) -> Path:
         """What each run did, as lines of JSON, a file a month."""
         return self.folder / "logs"

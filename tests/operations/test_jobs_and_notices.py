@@ -64,7 +64,7 @@ def test_an_extract_was_last_delivered_when_its_files_were_last_seen_written(sto
     begin(store, "run-1")
     begin(store, "run-2")
     record_loads(store, "run-1", [Line("gias", delivered_at=TWO), Line("nccis")])
-    record_loads(store, "run-2", [Line("gias", delivered_at=ONE)])
+    record_loads(store, "run-2", [Line("gias", delivered_at=ONE), Line("ofsted", "refused", delivered_at=TWO)])
     assert last_delivered(store) == {"gias": TWO}
 
 
