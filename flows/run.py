@@ -27,7 +27,7 @@ from connectors.errors import SendError
 from connectors.freshness import freshness, volumes
 from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
-from connectors.manifest import DeliveredBefore
+from connectors.manifest import DeliveredBefore, in_utc
 from flows.logs import RunLog
 from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted, tell, unusual
 from flows.reading import failed_loads, keep_failed_loads, product_lines
@@ -113,8 +113,10 @@ class Run:
         configuration = read_configuration(home.folder)
         with home.lock("nightly"):
             home.clear_leftovers()
-            known = (known_at or datetime.now(UTC)).replace(tzinfo=None, microsecond=0)
-            day = as_at or configuration.as_at or known.replace(tzinfo=UTC).astimezone(LONDON).date()
+            moment = (known_at or datetime.now(UTC)).replace(tzinfo=None, microsecond=0)
+            day = as_at or configuration.as_at or moment.replace(tzinfo=UTC).astimezone(LONDON).date()
+            # Where the clock was set back, what has landed is known all the same.
+            known = (known_at and moment) or max((moment, *_landed_moments(home)))
             run = cls(
                 home,
                 configuration,
@@ -218,6 +220,7 @@ class Run:
             rows_furniture=report.rows_furniture,
             refused=tuple(report.refused),
             delivered_at=report.delivered_at,
+            mended=tuple(report.mended),
         )
 
     def note_loads(self, outcomes: Sequence[LoadLine | BaseException]) -> None:
@@ -238,6 +241,7 @@ class Run:
                 rows_loaded=line.rows_loaded,
                 rows_quarantined=line.rows_quarantined,
                 files_refused=len(line.refused),
+                files_mended=len(line.mended),
             )
         if self._is_loading:
             keep_failed_loads(self.home, self._failed_loads())
@@ -389,3 +393,8 @@ class Run:
             products=product_lines(self.home, self.store.held_products()),
             stages=dict(self._seconds),
         )
+
+
+def _landed_moments(home: Home) -> list[datetime]:
+    """When each load landed (UTC)."""
+    return [in_utc(manifest.landed_at) for manifest in known_manifests(home.landing)]
