@@ -46,7 +46,8 @@ class FileEntry(BaseModel):
     ``unchanged`` content was there at the load and changes nothing; ``withdrawn`` says that a refused file is gone;
     ``passed_over`` is a file that is known and of which nothing is read.
     ``rows_furniture`` are those of the quarantined rows that are no records, such as a total row.
-    ``reading`` is the hash of the contract and mapping the content was read by. Paths are relative to the home.
+    ``reading`` is the hash of the contract and mapping the content was read by. Paths are relative to the home, and
+    ``hashes`` are the SHA-256 of the files at them.
 
     What was read by ``watermark`` forms a chain: a delivery that is whole, and upon it the increments, which hold
     what changed since and name the whole one's delivery as their ``base``. ``gone`` is the Parquet file of the
@@ -80,6 +81,7 @@ class FileEntry(BaseModel):
     gone_bytes: int | None = None
     rows_gone: int = 0
     rows_standing: int | None = None
+    hashes: dict[str, str] = {}
 
     @property
     def rows_of_delivery(self) -> int:

@@ -200,6 +200,48 @@ class IdentityAnswerRecord(Base):
     at: Mapped[datetime]
 
 
+class JobDone(Base):
+    """A scheduled job that was done for its day, so that a late or duplicate run of it does nothing again."""
+
+    __tablename__ = "job_done"
+
+    job: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    done_at: Mapped[datetime]
+
+
+class RunLoadRecord(Base):
+    """What one run loaded of one extract. ``delivered_at`` is when the source's newest file was written."""
+
+    __tablename__ = "run_load"
+
+    run_id: Mapped[str] = mapped_column(String(64), ForeignKey("run.run_id"), primary_key=True)
+    extract: Mapped[str] = mapped_column(String(64), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16))
+    files: Mapped[int]
+    rows_read: Mapped[int] = mapped_column(BigInteger)
+    rows_loaded: Mapped[int] = mapped_column(BigInteger)
+    rows_quarantined: Mapped[int] = mapped_column(BigInteger)
+    delivered_at: Mapped[datetime | None]
+
+
+class NoticeRecord(Base):
+    """A notice that stands: told once, and told again only when its ``cause`` is another, or when it clears.
+
+    ``owed_to`` are the channels that could not be reached when it was told.
+    """
+
+    __tablename__ = "notice"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(128), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    text: Mapped[str]
+    cause: Mapped[str]
+    since: Mapped[datetime]
+    owed_to: Mapped[list[str]]
+
+
 class CorrectionRecord(Base):
     """A steward's value for one cell of one landed record, laid over it while it stands.
 

@@ -44,6 +44,7 @@ from operations.schema import (
     FindingSeen,
     IdentityAnswerRecord,
     PublicationRecord,
+    RunLoadRecord,
     RunRecord,
 )
 
@@ -323,7 +324,7 @@ class OperationsStore:
                 .values(outcome="interrupted")
             )
             begun_before = (RunRecord.run_id == run_id, RunRecord.outcome == "running")
-            for kept in (CheckResultRecord, PublicationRecord):
+            for kept in (CheckResultRecord, PublicationRecord, RunLoadRecord):
                 connection.execute(delete(kept).where(kept.run_id.in_(select(RunRecord.run_id).where(*begun_before))))
             connection.execute(delete(RunRecord).where(*begun_before))
             connection.execute(
