@@ -17,6 +17,7 @@ from rich.markdown import Markdown
 
 from connectors.errors import SendError
 from flows.identity import identity
+from flows.publishing import publish
 from flows.sen2 import sen2
 from flows.settings import LONDON, prepare_environment
 from flows.terminal import Json, output, print_json, print_rows, progress
@@ -36,6 +37,7 @@ app = typer.Typer(
 
 app.add_typer(sen2)
 app.add_typer(identity)
+app.command()(publish)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 

@@ -61,6 +61,13 @@ def publish(run: Run) -> None:
     run.publish()
 
 
+@task(cache_policy=NO_CACHE)
+@plain_errors
+def deliver(run: Run) -> None:
+    """Publishes what stands at the council's destinations: their PostgreSQL, a share."""
+    run.deliver()
+
+
 @flow(name="nightly", task_runner=LOADERS, validate_parameters=False)
 def nightly(home: str, as_at: date | None = None, known_at: datetime | None = None) -> RunSummary:
     """One whole run on the home folder ``home``; ``as_at`` and ``known_at`` choose another day than today."""
@@ -71,6 +78,8 @@ def nightly(home: str, as_at: date | None = None, known_at: datetime | None = No
             build(run)
             check(run)
             publish(run)
+        if run.configuration.publish_to:
+            deliver(run)
         summary = run.summary()
         create_markdown_artifact(summary.as_markdown(), key="nightly-summary", description="What this run did")
     return summary

@@ -26,13 +26,15 @@ from connectors.load import load_extract
 from connectors.manifest import DeliveredBefore
 from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
-from flows.summary import FailedLoad, LoadLine, RuleLine, RunSummary
+from flows.summary import DeliveryLine, FailedLoad, LoadLine, RuleLine, RunSummary
 from flows.unforeseen import told_without_data
+from operations.deliveries import Delivery, record_deliveries
 from operations.store import FindingCounts, IdentityAnswer, OperationsStore
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity, open_for_building, register_sources
 from warehouse.code import digest_of_code
 from warehouse.home import Home
 from warehouse.publication import publish
+from warehouse.publishing.destinations import deliver
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,6 +89,7 @@ class Run:
         self._decisions: list[GateDecision] = []
         self._gates = (*read_gates(), *read_gates(INSPECTION_GATES))
         self._counts = FindingCounts()
+        self._deliveries: list[DeliveryLine] = []
         self._seconds: dict[str, float] = {}
         self._loading_since = perf_counter()
 
@@ -293,6 +296,15 @@ class Run:
             finish_build(self.home)
             self._built.write_text(json.dumps({"inputs": self._inputs, "run_id": self.run_id}))
 
+    def deliver(self) -> None:
+        """Publishes at the council's destinations what stands; one that fails is told, and stops nothing."""
+        if not self.configuration.publish_to:
+            return
+        with self._timed("deliver"):
+            outcomes = deliver(self.home, self.configuration)
+            record_deliveries(self.store, [delivery for delivery, _ in outcomes])
+            self._deliveries = [delivery_line(delivery, to_do) for delivery, to_do in outcomes]
+
     def summary(self) -> RunSummary:
         """What this run did; where nothing was new, what stands."""
         results = self.store.results(self.run_id if self._results else self._standing_run)
@@ -315,4 +327,10 @@ class Run:
             findings_open=sum(self.store.open_findings_by_owner().values()),
             products=product_lines(self.home, self.store.held_products()),
             stages=dict(self._seconds),
+            deliveries=tuple(self._deliveries),
         )
+
+
+def delivery_line(delivery: Delivery, to_do: tuple[str, ...]) -> DeliveryLine:
+    """The delivery as a summary tells it."""
+    return DeliveryLine(delivery.destination, delivery.product, delivery.outcome, delivery.problem, to_do)

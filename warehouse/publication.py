@@ -1,4 +1,5 @@
-"""Publishes a product whole: a read-only DuckDB file and Parquet, swapped in by one rename.
+"""Publishes a product whole: a read-only DuckDB file and Parquet with their manifest and data dictionary, swapped in
+by one rename.
 
 A product's folder (``published/lists``) is a link to the version that stands. A reader that opened the old
 version keeps it; the link moves in one step, so nobody sees half of a version or two versions mixed.
@@ -16,10 +17,13 @@ from pathlib import Path
 import duckdb
 
 from connectors.errors import SendError
+from connectors.typing_rules import identifier, literal
 from warehouse.build import PointInTime
+from warehouse.dictionary import DescribedTable, describe_table, write_dictionary
 from warehouse.home import Home
 
 VERSIONS_KEPT = 3
+MANIFEST, DICTIONARY = "manifest.json", "dictionary.csv"
 
 
 class PublicationDamaged(SendError):
@@ -46,12 +50,21 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+@dataclass(frozen=True)
+class _Written:
+    """One table as it was written: its rows, the hash and size of its Parquet file, and what its columns mean."""
+
+    rows: int
+    sha256: str
+    size: int
+    described: DescribedTable
+
+
 def _write_version(
     source: Path, folder: Path, product: str, schemas: Mapping[str, str], tables: Sequence[str]
-) -> tuple[dict[str, int], dict[str, str]]:
-    """Writes each table as Parquet and into one DuckDB file; gives rows and hashes by table."""
-    rows: dict[str, int] = {}
-    hashes: dict[str, str] = {}
+) -> dict[str, _Written]:
+    """Writes each table as Parquet and into one DuckDB file, which says of each column what it means."""
+    written = {}
     database = folder / f"{product}.duckdb"
     with duckdb.connect(config={"threads": "1", "memory_limit": "500MB"}) as connection:
         connection.execute(f"attach {_quoted(source)} as warehouse (read_only)")
@@ -61,10 +74,69 @@ def _write_version(
             parquet = folder / f"{table}.parquet"
             connection.execute(f"create table product.{table} as from {name}")
             connection.execute(f"copy (from {name}) to {_quoted(parquet)} (format parquet, compression zstd)")
-            (rows[table],) = connection.execute(f"select count(*) from product.{table}").fetchone() or (0,)
-            hashes[table] = _sha256(parquet)
+            (rows,) = connection.execute(f"select count(*) from product.{table}").fetchone() or (0,)
+            columns = connection.execute(f"describe product.{table}").fetchall()
+            described = describe_table(table, [(column[0], column[1]) for column in columns])
+            _comment(connection, described)
+            written[table] = _Written(rows, _sha256(parquet), parquet.stat().st_size, described)
         connection.execute("detach product")
-    return rows, hashes
+    return written
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, table: DescribedTable) -> None:
+    connection.execute(f"comment on table product.{table.name} is {literal(table.description)}")
+    for column in table.columns:
+        if column.description:
+            text = f"{column.description} ({column.unit})" if column.unit else column.description
+            connection.execute(f"comment on column product.{table.name}.{identifier(column.name)} is {literal(text)}")
+
+
+def _write_manifest(folder: Path, publication: Publication, run_id: str, written: Mapping[str, _Written]) -> None:
+    """Writes what stands in the folder: ``publication.json`` in short, ``manifest.json`` whole, and the dictionary."""
+    hashes = {table: made.sha256 for table, made in written.items()}
+    (folder / "publication.json").write_text(
+        json.dumps({**asdict(publication), "run_id": run_id, "sha256": hashes}, indent=2) + "\n"
+    )
+    head = {name: value for name, value in asdict(publication).items() if name != "rows"}
+    tables = {
+        table: {
+            "file": f"{table}.parquet",
+            "sha256": made.sha256,
+            "bytes": made.size,
+            "rows": made.rows,
+            "description": made.described.description,
+            "personal_data": made.described.is_personal,
+            "columns": [
+                {
+                    "name": column.name,
+                    "type": column.data_type,
+                    "description": column.description,
+                    "unit": column.unit,
+                    "source": column.source,
+                    "personal_data": column.is_personal,
+                }
+                for column in made.described.columns
+            ],
+        }
+        for table, made in written.items()
+    }
+    (folder / MANIFEST).write_text(json.dumps({**head, "run_id": run_id, "tables": tables}, indent=2) + "\n")
+    write_dictionary([made.described for made in written.values()], folder / DICTIONARY)
+
+
+def write_product(
+    source: Path, folder: Path, product: str, tables: Mapping[str, str], moment: PointInTime, run_id: str
+) -> Publication:
+    """Writes ``tables`` (name to schema) of the database ``source`` as ``product`` into the empty ``folder``."""
+    written = _write_version(source, folder, product, tables, sorted(tables))
+    hashes = {table: made.sha256 for table, made in written.items()}
+    content = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
+    rows = {table: made.rows for table, made in written.items()}
+    publication = Publication(product, moment.as_at.isoformat(), moment.known_at.isoformat(), content, rows)
+    _write_manifest(folder, publication, run_id, written)
+    for path in folder.iterdir():
+        path.chmod(0o440)
+    return publication
 
 
 def publish(home: Home, product: str, tables: Mapping[str, str], moment: PointInTime, run_id: str) -> Publication:
@@ -78,14 +150,7 @@ def publish(home: Home, product: str, tables: Mapping[str, str], moment: PointIn
     partial = versions / f".partial-{product}-{run_id}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    rows, hashes = _write_version(home.building, partial, product, tables, sorted(tables))
-    content = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
-    publication = Publication(product, moment.as_at.isoformat(), moment.known_at.isoformat(), content, rows)
-    (partial / "publication.json").write_text(
-        json.dumps({**asdict(publication), "run_id": run_id, "sha256": hashes}, indent=2) + "\n"
-    )
-    for path in partial.iterdir():
-        path.chmod(0o440)
+    publication = write_product(home.building, partial, product, tables, moment, run_id)
     version = versions / f"{product}-{run_id}"
     partial.rename(version)
     _point(home.published / product, version)
