@@ -239,6 +239,7 @@ class Configuration(BaseModel):
     stewards: dict[str, str] = {}
     designated_officers: DesignatedOfficers = DesignatedOfficers()
     publish_to: dict[str, DestinationConfiguration] = {}
+    retention: dict[str, int] = {}
 
     @field_validator("la_code", mode="before")
     @classmethod

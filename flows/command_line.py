@@ -17,6 +17,7 @@ from rich.markdown import Markdown
 
 from connectors.errors import SendError
 from flows.identity import identity
+from flows.protection import retention, subject_access
 from flows.publishing import publish
 from flows.sen2 import sen2
 from flows.settings import LONDON, prepare_environment
@@ -38,6 +39,8 @@ app = typer.Typer(
 app.add_typer(sen2)
 app.add_typer(identity)
 app.command()(publish)
+app.command()(retention)
+app.command("subject-access")(subject_access)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 

@@ -24,6 +24,7 @@ from connectors.errors import SendError
 from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
 from connectors.manifest import DeliveredBefore
+from connectors.removals import removals
 from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
 from flows.summary import DeliveryLine, FailedLoad, LoadLine, RuleLine, RunSummary
@@ -220,6 +221,7 @@ class Run:
             self.configuration.la_code,
             officers,
             *known,
+            *(f"removal {removal.number}" for removal in removals(self.home.landing)),
             *answers,
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

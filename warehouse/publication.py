@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -23,6 +25,7 @@ from warehouse.dictionary import DescribedTable, describe_table, write_dictionar
 from warehouse.home import Home
 
 VERSIONS_KEPT = 3
+CHILD_COLUMNS = ("child_id", "person_id")
 MANIFEST, DICTIONARY = "manifest.json", "dictionary.csv"
 
 
@@ -174,6 +177,66 @@ def _drop_old_versions(versions: Path, product: str) -> None:
     for old in published[:-VERSIONS_KEPT]:
         if old.name != standing:
             shutil.rmtree(old)
+
+
+def forget_in_publications(home: Home, children: Sequence[str]) -> list[str]:
+    """Takes the rows of these children out of what stands published, of every day kept; earlier versions go.
+
+    What stands stays readable meanwhile. Gives what was done, product by product. Call while holding the lock.
+    """
+    versions = home.published / ".versions"
+    links = sorted(path for path in home.published.glob("*") if path.is_symlink())
+    done = []
+    for link in links:
+        product, standing = link.name, link.resolve()
+        fresh = _without_children(home, standing, product, children, versions)
+        if fresh is not None:
+            _point(link, fresh)
+            done.append(f"{product}: rewritten without them")
+    stand = {link.resolve().name for link in links}
+    for version in sorted(versions.glob("[!.]*")):
+        if version.name not in stand:
+            shutil.rmtree(version)
+            done.append(f"{version.name}: removed")
+    for folder in sorted(home.history.glob("*/*")):
+        fresh = _without_children(home, folder, folder.name, children, folder.parent) if folder.is_dir() else None
+        if fresh is not None:
+            shutil.rmtree(folder)
+            fresh.rename(folder)
+            done.append(f"{folder.parent.name} {folder.name}: rewritten without them")
+    return done
+
+
+def _without_children(home: Home, version: Path, product: str, children: Sequence[str], beside: Path) -> Path | None:
+    """Writes a version anew without the children's rows, ``beside`` it; None where it holds none."""
+    told = json.loads((version / "publication.json").read_text())
+    moment = PointInTime(date.fromisoformat(told["as_at"]), datetime.fromisoformat(told["known_at"]))
+    made = home.temporary / f"without-{product}.duckdb"
+    made.unlink(missing_ok=True)
+    removed = 0
+    with duckdb.connect(str(made), config={"threads": "2", "memory_limit": "500MB"}) as connection:
+        for table, rows in told["rows"].items():
+            source = f"read_parquet({_quoted(version / f'{table}.parquet')})"
+            columns = {row[0] for row in connection.execute(f"describe from {source}").fetchall()}
+            column = next((name for name in CHILD_COLUMNS if name in columns), None)
+            goes = f"coalesce({column} in (select unnest(?::varchar[])), false)" if column else "false"
+            parameters = [list(children)] if column else []
+            ((left,),) = connection.execute(
+                f"create table {table} as from {source} where not {goes}", parameters
+            ).fetchall()
+            removed += rows - left
+    run_id = f"{told['run_id']}-r{secrets.token_hex(2)}"
+    fresh = beside / f"{product}-{run_id}"
+    partial = beside / f".partial-{product}-{run_id}"
+    try:
+        if not removed:
+            return None
+        partial.mkdir()
+        write_product(made, partial, product, dict.fromkeys(told["rows"], "main"), moment, run_id)
+    finally:
+        made.unlink()
+    partial.rename(fresh)
+    return fresh
 
 
 def product_file(home: Home, product: str) -> Path:
