@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,9 +34,10 @@ class Borough:
     runner: SendHome
     child: Known
 
-    def texts_of(self, identifiers: frozenset[str]) -> list[str]:
-        """The places of the home, its sources apart, where a value holds one of the identifiers."""
-        return [place for place in places(self.home.folder) for value in identifiers if place_holds(place, value)]
+    def places_that_hold(self, identifiers: frozenset[str]) -> list[Path]:
+        """The files of the home, its sources apart, in which a value holds one of the identifiers."""
+        wanted = re.compile("|".join(map(re.escape, sorted(identifiers))))
+        return [place for place in places(self.home.folder) if place_holds(place, wanted)]
 
 
 def places(home: Path) -> list[Path]:
@@ -47,26 +49,24 @@ def places(home: Path) -> list[Path]:
     ]
 
 
-def place_holds(path: Path, value: str) -> bool:
-    """Whether any value in the file holds the text; databases and Parquet are read, not only searched."""
+def place_holds(path: Path, wanted: re.Pattern[str]) -> bool:
+    """Whether any value in the file matches; databases and Parquet are read, not only searched."""
     if path.suffix == ".parquet":
         with duckdb.connect() as connection:
-            query = f"select count(*) from read_parquet('{path}') as rows where contains(cast(rows as varchar), ?)"
-            return connection.execute(query, [value]).fetchall() != [(0,)]
+            return rows_match(connection, f"read_parquet('{path}')", wanted)
     if path.suffix == ".duckdb":
         with duckdb.connect(str(path), read_only=True) as connection:
             tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
-            return any(
-                connection.execute(
-                    f"select count(*) from {schema}.{table} as rows where contains(cast(rows as varchar), ?)", [value]
-                ).fetchall()
-                != [(0,)]
-                for schema, table in tables
-            )
+            return any(rows_match(connection, f"{schema}.{table}", wanted) for schema, table in tables)
     if path.suffix == ".db":
         with sqlite3.connect(path) as database:
-            return any(value in line for line in database.iterdump())
-    return value.encode() in path.read_bytes()
+            return any(wanted.search(line) for line in database.iterdump())
+    return re.search(wanted.pattern.encode(), path.read_bytes()) is not None
+
+
+def rows_match(connection: duckdb.DuckDBPyConnection, source: str, wanted: re.Pattern[str]) -> bool:
+    query = f"select 1 from {source} as rows where regexp_matches(cast(rows as varchar), ?) limit 1"
+    return connection.execute(query, [wanted.pattern]).fetchone() is not None
 
 
 def known_to_all(home: Home) -> Known:
