@@ -26,6 +26,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
 PACKED_SUFFIXES = frozenset({".zip", ".7z", ".gz"})
 OTHER_WORKBOOKS = frozenset({".xlsb", ".ods"})
 PROTOCOLS = ("sftp", "s3", "abfs", "abfss", "file", "memory")
+TIME_LIMIT_SECONDS = 3600.0
 DATA_SUFFIXES = frozenset(itertools.chain(*SUFFIXES.values())) | PACKED_SUFFIXES | OTHER_WORKBOOKS
 
 
@@ -41,6 +42,8 @@ class SourceConfiguration(BaseModel):
     ``watermark`` names for a database table the column that rises with every change of a row (the moment it was
     last modified, or a number that never falls): then only rows changed since the last load are fetched.
     ``may_lose_rows`` lets a delivery stand that holds less than half the rows of the last, once it has been looked at.
+    ``cadence_days`` says how often it comes, where the contract's does not fit; ``time_limit_minutes`` how long
+    reading it may take before it is given up: without one an hour for what lies elsewhere, no end for local files.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +60,15 @@ class SourceConfiguration(BaseModel):
     files: dict[str, dict[str, str]] = {}
     watermark: dict[str, str] = {}
     may_lose_rows: bool = False
+    cadence_days: int | None = Field(default=None, ge=1)
+    time_limit_minutes: float | None = Field(default=None, gt=0)
+
+    @property
+    def time_limit_seconds(self) -> float | None:
+        """How long a load of it may take before it is given up; None: as long as it wants."""
+        if self.time_limit_minutes is None:
+            return TIME_LIMIT_SECONDS if self.kind == "database" or self.is_remote else None
+        return 60 * self.time_limit_minutes
 
     @field_validator("files", mode="before")
     @classmethod
@@ -226,8 +238,28 @@ class DestinationConfiguration(BaseModel):
         return self
 
 
+class Lineage(BaseModel):
+    """Where OpenLineage events go: into a file of the home, or to the address of a collector such as Marquez."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str | None = None
+    url: str | None = None
+    api_key_env: str | None = None
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if (self.file is None) == (self.url is None):
+            raise ValueError("give either file or url")
+        return self
+
+
 class Configuration(BaseModel):
-    """Everything a council sets. ``as_at`` is a fixed day for an invented borough; a council leaves it out."""
+    """Everything a council sets. ``as_at`` is a fixed day for an invented borough; a council leaves it out.
+
+    ``notify`` names Prefect notification blocks (``slack-webhook/send-team``) that notices go to besides the file in
+    the home. ``schedules`` gives a job of ``send serve`` another time, as cron in London time, or ``off``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -240,6 +272,25 @@ class Configuration(BaseModel):
     designated_officers: DesignatedOfficers = DesignatedOfficers()
     publish_to: dict[str, DestinationConfiguration] = {}
     retention: dict[str, int] = {}
+    notify: tuple[str, ...] = ()
+    schedules: dict[str, str] = {}
+    lineage: Lineage | None = None
+
+    @field_validator("schedules", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, value: Any) -> Any:
+        """YAML reads off as something other than text."""
+        if not isinstance(value, dict):
+            return value
+        return {job: "off" if cron is False else cron for job, cron in value.items()}
+
+    @field_validator("notify")
+    @classmethod
+    def _names_blocks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", name):
+                raise ValueError(f"{name!r} is no block; one is named by its type and name, as slack-webhook/send-team")
+        return value
 
     @field_validator("la_code", mode="before")
     @classmethod

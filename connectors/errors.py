@@ -18,6 +18,10 @@ class SourceUnavailable(SendError):
     """A source cannot be reached or read now; trying again later may succeed."""
 
 
+class SourceTooSlow(SourceUnavailable):
+    """A source did not come to an end within its time limit; trying again at once would only wait again."""
+
+
 class FileRefused(SendError):
     """A delivered file or table breaks its contract's shape and is refused whole.
 

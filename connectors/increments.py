@@ -22,8 +22,9 @@ from sqlalchemy.exc import DataError, NoSuchTableError, NotSupportedError, Progr
 
 from connectors.configuration import SourceConfiguration
 from connectors.contract import ExtractContract, Table
+from connectors.damage import damage_of
 from connectors.errors import FileRefused
-from connectors.landing import Chain, chain_rows_sql, chains_of, check_deliveries, deliveries_of, register_last
+from connectors.landing import Chain, chain_rows_sql, chains_of, deliveries_of, register_last
 from connectors.manifest import FileEntry, Manifest, Watermark
 from connectors.readers import Delivered, Hashed
 from connectors.readers.database import read_table
@@ -144,7 +145,8 @@ class TableByWatermark:
         chain = next((c for c in chains_of(deliveries) if deliveries and c[-1] is deliveries[-1]), None)
         if chain is None or len(chain) > MOST_INCREMENTS:
             return None
-        check_deliveries(self.home, chain)
+        if any(damage_of(self.home, delivery.entry) for delivery in chain):
+            return None  # what follows a link that is lost must hold all it held
         before = chain[-1].entry
         is_same = before.file == self.file and before.watermark and before.watermark.of == watermark.of
         is_read_alike = {delivery.entry.reading for delivery in chain} == {self.reading_version}

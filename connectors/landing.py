@@ -11,6 +11,7 @@ import duckdb
 
 from connectors.configuration import Configuration
 from connectors.contract import ExtractContract, Table, all_contracts
+from connectors.damage import damage_of
 from connectors.errors import LandingDamaged
 from connectors.manifest import Content, FileEntry, Manifest, in_utc, known_manifests, next_load_sequence
 from connectors.typing_rules import ISSUES_TYPE, identifier, literal, record_id_sql
@@ -141,34 +142,19 @@ def chains_of(deliveries: Iterable[_Delivery]) -> list[Chain]:
 
 def _check_files(home: Path, tables: Iterable[_TableDeliveries]) -> None:
     for table in tables:
-        check_deliveries(home, table.deliveries)
+        for chain in table.chains:
+            check_deliveries(home, chain)
 
 
 def check_deliveries(home: Path, deliveries: Iterable[_Delivery]) -> None:
-    """Every Parquet file that counts is there, whole. Raises ``LandingDamaged``."""
+    """Every file of these deliveries is there, as it landed. Raises ``LandingDamaged``."""
     for delivery in deliveries:
-        entry = delivery.entry
-        for name, size in (
-            (entry.parquet, entry.parquet_bytes),
-            (entry.quarantine, entry.quarantine_bytes),
-            (entry.gone, entry.gone_bytes),
-        ):
-            if name is None:
-                continue
-            path = home / name
-            found = path.stat().st_size if path.is_file() else None
-            if found != size or not _is_parquet(path):
-                state = "is missing" if found is None else "is broken"
-                raise LandingDamaged(
-                    f"{path}, landed from {entry.file}, {state}. Restore it from the backup. What is published stands."
-                )
-
-
-def _is_parquet(path: Path) -> bool:
-    with path.open("rb") as handle:
-        begins = handle.read(4)
-        handle.seek(-4, 2)
-        return begins == handle.read(4) == b"PAR1"
+        if damage := damage_of(home, delivery.entry):
+            path, state = damage
+            raise LandingDamaged(
+                f"{path}, landed from {delivery.entry.file}, {state}, and its source does not give it any more. "
+                "Restore it from the backup. What is published stands."
+            )
 
 
 def _file_list(home: Path, names: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from connectors.configuration import Configuration, SourceConfiguration
 from connectors.contract import ExtractContract, read_contract
+from connectors.damage import damage_of, sha256_of
 from connectors.errors import ConfigurationError, FileRefused, SourceUnavailable
 from connectors.increments import TableByWatermark
 from connectors.manifest import (
@@ -54,6 +55,8 @@ class LoadReport:
     ``rows_furniture`` are those of the quarantined rows that are no records: total rows and repeated headers.
     ``rows_withheld`` were removed for data protection before, and do not land again: read = loaded + quarantined +
     withheld.
+    ``mended`` are files of the landing that were lost or broken and were read again from their source.
+    ``delivered_at`` (UTC) is when the newest of the source's files was written; None where that is not to be known.
     """
 
     extract: str
@@ -65,7 +68,9 @@ class LoadReport:
     rows_furniture: int = 0
     rows_withheld: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
     is_anything_new: bool = False
+    delivered_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,10 @@ class _Load:
         self.first_delivery = load_sequence(load_id) * DELIVERIES_PER_LOAD
         self.deliveries = 0
         self.modified: dict[str, int] = {}
+        self.replaced = successors(self.landing)
         self.entries: list[FileEntry] = []
+        self.read_as: dict[str, str] = {}
+        self.mended: list[str] = []
 
     def run(self) -> LoadReport:
         self._sweep()
@@ -168,7 +176,10 @@ class _Load:
         unread: dict[str, list[_File]] = {}
         for file in found:
             known = self.before.entries_of(file.sha256)
-            if known and not self._is_to_be_reread(known) and not self._was_refused(file):
+            damaged = [entry for entry in known if self._is_damaged(entry)]
+            if damaged:
+                self.read_as[file.sha256] = self._landed_by(damaged[0])
+            if known and not damaged and not self._is_to_be_reread(known) and not self._was_refused(file):
                 contents += [
                     _Content(_reading_before(entry, file.name), file.name, file.sha256, file.size, entry)
                     for entry in known
@@ -220,7 +231,12 @@ class _Load:
         source = self.source.model_dump(by_alias=True)
         jobs = [
             ReadingJob(
-                str(file.path), file.name, self.contract.extract, source, self.load_id, str(self.work / str(number))
+                str(file.path),
+                file.name,
+                self.contract.extract,
+                source,
+                self.read_as.get(file.sha256, self.load_id),
+                str(self.work / str(number)),
             )
             for number, (file, *_) in enumerate(unread.values())
         ]
@@ -239,6 +255,28 @@ class _Load:
         return self.contract.history != "whole" or any(
             entry.content in self.before.standing(entry.table or "") for entry in known
         )
+
+    def _is_damaged(self, entry: FileEntry) -> bool:
+        """Whether what landed of content that counts today is lost or broken, so that it must be read again."""
+        counts = self.contract.history != "whole" or entry.content in self.before.standing(entry.table or "")
+        return counts and damage_of(self.home, entry) is not None
+
+    def _landed_by(self, entry: FileEntry) -> str:
+        """The load that landed the entry's Parquet. Read as by that load, the content comes out as it did then."""
+        by = (m.load_id for m in self.manifests if any(e.parquet == entry.parquet and e.has_landed for e in m.files))
+        return next(by, self.load_id)
+
+    def _put_back(self, reading: TableReading, entry: FileEntry) -> bool:
+        """Puts what was read again in the place of what was lost, where it is the same to the byte."""
+        made = ((reading.parquet, entry.parquet), (reading.quarantine, entry.quarantine))
+        if any((new is None) != (old is None) for new, old in made) or entry.gone:
+            return False
+        pairs = [(Path(new), old) for new, old in made if new and old]
+        if any(sha256_of(new) != entry.hashes.get(old) for new, old in pairs):
+            return False
+        for new, old in pairs:
+            self._move(str(new), self.home / old)
+        return True
 
     def _was_refused(self, file: _File) -> bool:
         """Whether a sheet of this very content was refused when last seen: then it is looked at again."""
@@ -425,7 +463,11 @@ class _Load:
         if already:
             self.entries.append(already[0].model_copy(update={"file": reading.file, "status": "unchanged"}))
             return
+        is_mending = entry is not None and reading.parquet is not None and self._is_damaged(entry)
+        if is_mending and entry is not None and entry.parquet:
+            self.mended.append(entry.parquet)
         is_read_now = reading.parquet is not None and (entry is None or entry.reading != self.reading_version)
+        is_read_now = is_read_now or (is_mending and entry is not None and not self._put_back(reading, entry))
         if entry is not None and not is_read_now:
             status: FileStatus = "unchanged" if delivery == entry.delivery else "redelivered"
             update: dict[str, object] = {
@@ -440,7 +482,10 @@ class _Load:
             return
         # Sheets of one workbook share its hash, and two of them may hold the same table.
         sheet = f"-{hashlib.sha256(reading.sheet.encode()).hexdigest()[:8]}" if reading.sheet else ""
-        name = f"{content.sha256[:16]}{sheet}-{self.reading_version[:8]}.parquet"
+        place = f"landing/{self.contract.extract}/{content.table}/{content.sha256[:16]}{sheet}"
+        is_replaced = any(path.startswith(place) for path in self.replaced)  # a removal's record knows that name
+        again = f"-{load_sequence(self.load_id)}" if is_mending or is_replaced else ""
+        name = f"{content.sha256[:16]}{sheet}-{self.reading_version[:8]}{again}.parquet"
         reading, withheld = self._withhold(reading)
         parquet = self._move(reading.parquet, self.landing / self.contract.extract / content.table / name)
         quarantine = self._move(
@@ -474,6 +519,7 @@ class _Load:
                 gone_bytes=gone[1] if gone else None,
                 rows_gone=reading.chained.rows_gone if reading.chained else 0,
                 rows_standing=reading.chained.rows_standing if reading.chained else None,
+                hashes={moved[0]: sha256_of(self.home / moved[0]) for moved in (parquet, quarantine, gone) if moved},
             )
         )
 
@@ -567,8 +613,15 @@ class _Load:
             rows_quarantined=sum(entry.rows_quarantined for entry in read_now),
             rows_furniture=sum(entry.rows_furniture for entry in read_now),
             refused=refused,
+            mended=self.mended,
             is_anything_new=is_anything_new,
+            delivered_at=self._delivered_at(),
         )
+
+    def _delivered_at(self) -> datetime | None:
+        """When the newest file was written. One dated in the future says nothing: its clock is wrong."""
+        written = [datetime.fromtimestamp(at // 10**9, UTC).replace(tzinfo=None) for at in self.modified.values()]
+        return max((at for at in written if at <= self.known_at), default=None)
 
 
 def _half(table: str, rows: int, standing: int) -> str:

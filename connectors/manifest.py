@@ -48,7 +48,8 @@ class FileEntry(BaseModel):
     ``passed_over`` is a file that is known and of which nothing is read.
     ``rows_removed`` were taken out for data protection, when the content landed or since: rows read = loaded +
     quarantined + removed. ``rows_furniture`` are those of the quarantined rows that are no records, such as a total
-    row. ``reading`` is the hash of the contract and mapping the content was read by. Paths are relative to the home.
+    row. ``reading`` is the hash of the contract and mapping the content was read by. Paths are relative to the home,
+    and ``hashes`` are the SHA-256 of the files at them.
 
     What was read by ``watermark`` forms a chain: a delivery that is whole, and upon it the increments, which hold
     what changed since and name the whole one's delivery as their ``base``. ``gone`` is the Parquet file of the
@@ -83,6 +84,7 @@ class FileEntry(BaseModel):
     gone_bytes: int | None = None
     rows_gone: int = 0
     rows_standing: int | None = None
+    hashes: dict[str, str] = {}
 
     @property
     def rows_of_delivery(self) -> int:

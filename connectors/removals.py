@@ -71,6 +71,7 @@ class Successor:
 
     path: str
     size: int
+    sha256: str
     rows_removed: int
 
 
@@ -98,10 +99,11 @@ def successors(landing: Path) -> dict[str, Successor]:
     standing: dict[str, Successor] = {}
     for removal in removals(landing):
         for file in removal.files:
-            fresh = Successor(file.after, file.after_bytes, file.rows_removed)
+            fresh = Successor(file.after, file.after_bytes, file.after_sha256, file.rows_removed)
             for path, earlier in list(standing.items()):
                 if earlier.path == file.before:
-                    standing[path] = Successor(fresh.path, fresh.size, earlier.rows_removed + fresh.rows_removed)
+                    removed = earlier.rows_removed + fresh.rows_removed
+                    standing[path] = Successor(fresh.path, fresh.size, fresh.sha256, removed)
             standing[file.before] = fresh
     return standing
 
@@ -116,15 +118,18 @@ def drop_replaced_files(home: Path) -> None:
 def what_stands(entry: Mapping[str, Any], standing: Mapping[str, Successor]) -> dict[str, Any]:
     """The fields of a manifest's file entry that a removal has changed, with what they are now."""
     changed: dict[str, Any] = {}
-    removed = entry["rows_removed"]
+    removed, hashes = entry["rows_removed"], dict(entry["hashes"])
     for kind, counted in zip(FILES, ("rows_loaded", "rows_quarantined", "rows_gone"), strict=True):
         successor = standing.get(entry[kind] or "")
         if successor is None:
             continue
         changed |= {kind: successor.path, f"{kind}_bytes": successor.size}
+        hashes[successor.path] = successor.sha256
         changed[counted] = entry[counted] - successor.rows_removed
         if kind != "gone":
             removed += successor.rows_removed
+    if changed:
+        changed["hashes"] = hashes
     if removed != entry["rows_removed"]:
         changed["rows_removed"] = removed
         left = changed.get("rows_quarantined", entry["rows_quarantined"])

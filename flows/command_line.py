@@ -20,9 +20,11 @@ from flows.identity import identity
 from flows.protection import retention, subject_access
 from flows.publishing import publish
 from flows.sen2 import sen2
+from flows.serving import serve
 from flows.settings import LONDON, prepare_environment
 from flows.terminal import Json, output, print_json, print_rows, progress
 from flows.unforeseen import told_without_data
+from flows.upkeep import docs, notices
 from warehouse.home import Home
 
 HELD, FAILED, WRONG_USAGE = 1, 2, 64
@@ -41,6 +43,9 @@ app.add_typer(identity)
 app.command()(publish)
 app.command()(retention)
 app.command("subject-access")(subject_access)
+app.command()(serve)
+app.add_typer(notices)
+app.command()(docs)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 
@@ -204,10 +209,21 @@ def run(
 
 
 @app.command()
-def status(json_output: Json = False) -> None:
-    """Say what is published, of which day, what is held and by what, and what awaits the stewards."""
-    from flows.reading import current_status
+def status(
+    past: Annotated[int | None, typer.Option("--history", min=1, help="Tell the last so many runs instead.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Say whether it is fresh, whether it is right, and who must act."""
+    from flows.reading import current_status, history
 
+    if past is not None:
+        runs = history(Home.from_environment(), past)
+        if json_output:
+            print_json([vars(run) for run in runs])
+        else:
+            headings = ["run", "as at", "outcome", "started (UTC)", "seconds", "rows loaded", "not loaded"]
+            print_rows("Runs", headings, [run.as_row() for run in runs])
+        return
     state = current_status(Home.from_environment())
     if json_output:
         print_json(state.as_data())

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from connectors.errors import SourceUnavailable
+from connectors.errors import SourceTooSlow, SourceUnavailable
+from flows.artifacts import keep_artifacts
 from flows.run import Run, plain_errors
+from flows.schedules import one_run_a_day
 from flows.summary import LoadLine, RunSummary
 from warehouse.home import Home
 
@@ -23,12 +24,14 @@ LOADERS: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
 
 
 def _is_worth_retrying(_task: Any, _task_run: Any, state: Any) -> bool:
-    """A source that cannot be reached may answer later; a bad file stays bad."""
-    return isinstance(state.result(raise_on_failure=False), SourceUnavailable)
+    """A source that cannot be reached may answer later; a bad file stays bad, and one too slow has had its time."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, SourceUnavailable) and not isinstance(error, SourceTooSlow)
 
 
 @task(
     task_run_name="load {extract}",
+    tags={"load"},
     retries=2,
     retry_delay_seconds=[5, 30],
     retry_condition_fn=_is_worth_retrying,
@@ -68,7 +71,8 @@ def deliver(run: Run) -> None:
     run.deliver()
 
 
-@flow(name="nightly", task_runner=LOADERS, validate_parameters=False)
+@flow(name="nightly", task_runner=LOADERS)
+@one_run_a_day("nightly")
 def nightly(home: str, as_at: date | None = None, known_at: datetime | None = None) -> RunSummary:
     """One whole run on the home folder ``home``; ``as_at`` and ``known_at`` choose another day than today."""
     with Run.begin(Home(Path(home)), as_at=as_at, known_at=known_at) as run:
@@ -81,5 +85,5 @@ def nightly(home: str, as_at: date | None = None, known_at: datetime | None = No
         if run.configuration.publish_to:
             deliver(run)
         summary = run.summary()
-        create_markdown_artifact(summary.as_markdown(), key="nightly-summary", description="What this run did")
+        keep_artifacts(summary, run.log)
     return summary

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,13 @@ import duckdb
 import xlsxwriter
 
 from checks.gates import INSPECTION_GATES, Gate, read_gates
+from connectors.configuration import read_configuration
 from connectors.errors import SendError
+from connectors.freshness import Freshness, Volume, freshness, volumes
 from connectors.manifest import write_whole
 from flows.summary import FailedLoad, ProductLine, failures_as_markdown
+from operations.jobs import PastRun, last_delivered, past_runs
+from operations.notices import Standing, standing_notices
 from operations.store import OperationsStore
 from warehouse.home import Home
 from warehouse.publication import product_file, standing_publication
@@ -41,7 +46,9 @@ class ListTooLong(SendError):
 
 @dataclass(frozen=True)
 class Status:
-    """How things stand: the last run, the loads that failed in the last that loaded, each product, open findings."""
+    """How things stand: the last run, the loads that failed in the last that loaded, how fresh each extract is, each
+    product, open findings by owner, and the notices that stand.
+    """
 
     last_run: str | None
     last_run_outcome: str | None
@@ -50,6 +57,9 @@ class Status:
     loads_failed: tuple[FailedLoad, ...]
     products: tuple[ProductLine, ...]
     open_findings: dict[str, int]
+    extracts: tuple[Freshness, ...] = ()
+    volumes_unusual: tuple[Volume, ...] = ()
+    notices: tuple[Standing, ...] = ()
 
     @property
     def is_any_product_held(self) -> bool:
@@ -61,7 +71,7 @@ class Status:
         return {**asdict(self), "is_any_product_held": self.is_any_product_held}
 
     def as_markdown(self) -> str:
-        """The status as text for a person."""
+        """The status as text for a person, on one screen: is it fresh, is it right, who must act."""
         if self.last_run is None:
             return "No run yet. Start one: send run"
         when = (
@@ -69,15 +79,44 @@ class Status:
             if self.last_run_finished
             else f"at the stage {self.last_run_stage}"
         )
-        lines = [f"Last run **{self.last_run}**: {self.last_run_outcome}, {when}.", ""]
-        lines += failures_as_markdown(self.loads_failed)
+        sections = [
+            [f"Last run **{self.last_run}**: {self.last_run_outcome}, {when}."],
+            ["## Is it fresh?", "", *self._freshness_as_markdown()],
+            ["## Is it right?", "", *self._products_as_markdown()],
+            ["## Who must act?", "", *self._actors_as_markdown()],
+        ]
+        return "\n\n".join("\n".join(lines).strip() for lines in sections) + "\n"
+
+    def _freshness_as_markdown(self) -> list[str]:
+        lines = failures_as_markdown(self.loads_failed)
+        late = [extract for extract in self.extracts if extract.is_late]
+        if self.extracts:
+            lines.append(
+                f"{len(self.extracts) - len(late)} of {len(self.extracts)} extracts are as fresh as they are due."
+            )
+        lines += [f"- **{extract.extract}** is late: {extract.as_text()}" for extract in late]
+        lines += [f"- **{found.extract}.{found.table}** came with {found.as_text()}" for found in self.volumes_unusual]
+        return lines
+
+    def _products_as_markdown(self) -> list[str]:
+        lines = []
         for product in self.products:
             stands = f"as at {product.as_at}, in {product.folder}" if product.as_at else "nothing is published yet"
             lines.append(f"- **{product.product}** is {product.status}: {stands}")
             lines += [f"  - {reason}" for reason in product.reasons]
-        lines += ["", "Records to correct, by who can mend them:", ""]
-        lines += [f"- {owner}: {count:,}" for owner, count in sorted(self.open_findings.items())] or ["- none"]
-        return "\n".join(lines) + "\n"
+        return lines
+
+    def _actors_as_markdown(self) -> list[str]:
+        told = Counter(standing.notice.owner for standing in self.notices)
+        lines = []
+        for owner in sorted({*self.open_findings, *told}):
+            acts = []
+            if count := self.open_findings.get(owner, 0):
+                acts.append(f"{count:,} records to correct (send findings --owner {owner})")
+            if told[owner]:
+                acts.append(f"{told[owner]} notices (send notices)")
+            lines.append(f"- {owner}: {', '.join(acts)}")
+        return lines or ["- nobody"]
 
 
 def product_lines(home: Home, held: dict[str, tuple[str, ...]]) -> tuple[ProductLine, ...]:
@@ -123,6 +162,8 @@ def current_status(home: Home) -> Status:
     """The state of the home after its last finished run."""
     store = OperationsStore(home.operations_url)
     last = store.last_run()
+    configuration = read_configuration(home.folder) if home.configuration.exists() else None
+    now = datetime.now(UTC).replace(tzinfo=None)
     return Status(
         last_run=last.run_id if last else None,
         last_run_outcome=last.outcome if last else None,
@@ -131,7 +172,15 @@ def current_status(home: Home) -> Status:
         loads_failed=failed_loads(home),
         products=product_lines(home, store.held_products()),
         open_findings=store.open_findings_by_owner(),
+        extracts=tuple(freshness(configuration, now, last_delivered(store))) if configuration else (),
+        volumes_unusual=tuple(v for v in volumes(configuration, now) if v.is_unusual) if configuration else (),
+        notices=tuple(standing_notices(store)),
     )
+
+
+def history(home: Home, limit: int) -> list[PastRun]:
+    """The last runs, the newest first."""
+    return past_runs(OperationsStore(home.operations_url), limit)
 
 
 @contextmanager

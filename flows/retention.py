@@ -17,6 +17,7 @@ from connectors.configuration import read_configuration
 from connectors.errors import SendError
 from flows.nightly import nightly
 from flows.run import plain_errors
+from flows.schedules import one_run_a_day
 from flows.settings import LONDON
 from operations.store import OperationsStore
 from protection.records import check_child, opened_warehouse
@@ -48,7 +49,7 @@ def remove(
         children=0,
         rules=[],
     )
-    with home.lock():
+    with home.lock("retention"):
         home.clear_leftovers()
         with opened_warehouse(home) as connection:
             remover = Remover(home, connection, store, certificate, policy=None if child_id else policy)
@@ -93,7 +94,8 @@ def remove_task(
     return remove(home, by=by, because=because, child_id=child_id, as_at=as_at, is_applied=is_applied)
 
 
-@flow(name="retention", validate_parameters=False)
+@flow(name="retention")
+@one_run_a_day("retention")
 def retention(
     home: str,
     by: str = "",

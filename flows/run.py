@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
@@ -15,22 +15,30 @@ from pathlib import Path
 from time import perf_counter
 from typing import ParamSpec, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from checks.findings import capture_findings
 from checks.gates import INSPECTION_GATES, GateDecision, decide_gates, read_gates
 from checks.rules import INSPECTION_LAYER, inspection_contract_paths
 from checks.verification import RuleResult, contract_paths, verify_contracts
+from connectors.apart import load_within
 from connectors.configuration import Configuration, read_configuration
 from connectors.errors import SendError
+from connectors.freshness import freshness, volumes
 from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
-from connectors.manifest import DeliveredBefore
+from connectors.manifest import DeliveredBefore, in_utc
 from connectors.removals import removals
+from flows.logs import RunLog
+from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted, tell, unusual
 from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
 from flows.summary import DeliveryLine, FailedLoad, LoadLine, RuleLine, RunSummary
 from flows.unforeseen import told_without_data
 from operations.deliveries import Delivery, record_deliveries
-from operations.store import FindingCounts, IdentityAnswer, OperationsStore
+from operations.jobs import last_delivered, record_loads
+from operations.notices import Notice
+from operations.store import FindingCounts, IdentityAnswer, OperationsStore, RunOutcome
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity, open_for_building, register_sources
 from warehouse.code import digest_of_code
 from warehouse.home import Home
@@ -93,6 +101,9 @@ class Run:
         self._deliveries: list[DeliveryLine] = []
         self._seconds: dict[str, float] = {}
         self._loading_since = perf_counter()
+        self.log = RunLog(home, self.run_id)
+        self._failure: BaseException | None = None
+        self._cut_off: RunOutcome | None = None
 
     @classmethod
     @contextmanager
@@ -104,10 +115,12 @@ class Run:
         today's leaves the stewards' findings as they are.
         """
         configuration = read_configuration(home.folder)
-        with home.lock():
+        with home.lock("nightly"):
             home.clear_leftovers()
-            known = (known_at or datetime.now(UTC)).replace(tzinfo=None, microsecond=0)
-            day = as_at or configuration.as_at or known.replace(tzinfo=UTC).astimezone(LONDON).date()
+            moment = (known_at or datetime.now(UTC)).replace(tzinfo=None, microsecond=0)
+            day = as_at or configuration.as_at or moment.replace(tzinfo=UTC).astimezone(LONDON).date()
+            # Where the clock was set back, what has landed is known all the same.
+            known = (known_at and moment) or max((moment, *_landed_moments(home)))
             run = cls(
                 home,
                 configuration,
@@ -115,16 +128,58 @@ class Run:
                 is_loading=known_at is None,
                 is_keeping=known_at is None and as_at in (None, configuration.as_at),
             )
+            before = run.store.last_run()
+            run._cut_off = before if before and before.outcome == "running" else None
             run.store.begin_run(run.run_id, as_at=day, known_at=known)
+            run.log.tell("run begins", as_at=day, is_loading=run._is_loading)
             run._dbt.warm_up()
             run.store.begin_stage(run.run_id, "load")
             run._loading_since = perf_counter()
             try:
                 yield run
-            except BaseException:
-                run.store.finish_run(run.run_id, "failed", run._seconds)
+            except BaseException as error:
+                run._end_failed(error)
                 raise
-            run.store.finish_run(run.run_id, "held" if run.summary().is_any_product_held else "done", run._seconds)
+            outcome = "held" if run.summary().is_any_product_held else "done"
+            run.store.finish_run(run.run_id, outcome, run._seconds)
+            run.log.tell("run ends", outcome=outcome, **run._seconds)
+            run._tell_notices(run._found_notices(), judged=KINDS)
+
+    def _end_failed(self, error: BaseException) -> None:
+        """Keeps that the run failed. What hinders that, such as a full disk, must not hide why it failed."""
+        try:
+            self.store.finish_run(self.run_id, "failed", self._seconds)
+            self.log.tell("run failed", error=type(error).__name__)
+            self._tell_notices([run_failed(error)], judged={"run_failed"})
+        except (SendError, OSError, SQLAlchemyError) as further:
+            error.add_note(f"That it failed could not be kept either: {type(further).__name__}.")
+
+    def _found_notices(self) -> list[Notice]:
+        """What a person should be told of the run that is ending."""
+        now = self.moment.known_at
+        states = freshness(self.configuration, now, last_delivered(self.store))
+        return [
+            *held(product_lines(self.home, self.store.held_products())),
+            *failed(failed_loads(self.home)),
+            *late(states),
+            *unusual(volumes(self.configuration, now)),
+        ]
+
+    def _tell_notices(self, found: Sequence[Notice], judged: Collection[str]) -> None:
+        """Tells what is new; a run for another day than today's has nothing to tell."""
+        if not self._is_keeping:
+            return
+        cut_off = [run_interrupted(self._cut_off.run_id, self._cut_off.stage)] if self._cut_off else []
+        tell(
+            self.home,
+            self.configuration,
+            self.store,
+            [*cut_off, *found],
+            judged,
+            self.moment.known_at,
+            self.log,
+            self.run_id,
+        )
 
     @property
     def extracts(self) -> tuple[str, ...]:
@@ -135,11 +190,13 @@ class Run:
     def _timed(self, stage: str) -> Iterator[None]:
         self._tell(f"{stage.capitalize()} …")
         self.store.begin_stage(self.run_id, stage)
+        self.log.tell("stage begins", stage=stage)
         started = perf_counter()
         try:
             yield
         finally:
             self._seconds[stage] = round(self._seconds.get(stage, 0.0) + perf_counter() - started, 2)
+        self.log.tell("stage ends", stage=stage, seconds=self._seconds[stage])
 
     def _next_load_id(self, extract: str) -> str:
         with self._sequence_lock:
@@ -147,8 +204,10 @@ class Run:
             return f"{self._sequence - 1:06d}-{extract}"
 
     def load(self, extract: str) -> LoadLine:
-        """Lands what is new of one extract."""
-        report = load_extract(
+        """Lands what is new of one extract; a source that has a time limit, in a process that can be ended."""
+        limit = self.configuration.sources[extract].time_limit_seconds
+        load_it = load_extract if limit is None else functools.partial(load_within, limit)
+        report = load_it(
             self.configuration,
             extract,
             load_id=self._next_load_id(extract),
@@ -164,6 +223,8 @@ class Run:
             rows_quarantined=report.rows_quarantined,
             rows_furniture=report.rows_furniture,
             refused=tuple(report.refused),
+            delivered_at=report.delivered_at,
+            mended=tuple(report.mended),
         )
 
     def note_loads(self, outcomes: Sequence[LoadLine | BaseException]) -> None:
@@ -174,19 +235,32 @@ class Run:
                 self._loads.append(outcome)
             else:
                 self._loads.append(LoadLine(extract, "failed", problem=str(outcome)))
+        for line in self._loads:
+            self.log.tell(
+                "load",
+                extract=line.extract,
+                status=line.status,
+                files=line.files,
+                rows_read=line.rows_read,
+                rows_loaded=line.rows_loaded,
+                rows_quarantined=line.rows_quarantined,
+                files_refused=len(line.refused),
+                files_mended=len(line.mended),
+            )
         if self._is_loading:
             keep_failed_loads(self.home, self._failed_loads())
+            record_loads(self.store, self.run_id, self._loads)
 
     def _failed_loads(self) -> list[FailedLoad]:
         """The loads that failed or refused a file, with since when what stands in place of that is there."""
-        failed = []
+        lines = []
         for line in self._loads:
             if line.problem is None and not line.refused:
                 continue
             refused = "; ".join(f"{file} was refused: {reason}" for file, reason in line.refused)
             problem = (line.problem or refused).removeprefix(f"{line.extract}: ")
-            failed.append(FailedLoad(line.extract, line.status, problem, self._stands_since(line)))
-        return failed
+            lines.append(FailedLoad(line.extract, line.status, problem, self._stands_since(line)))
+        return lines
 
     def _stands_since(self, line: LoadLine) -> str | None:
         """When the extract last landed (UTC), or where files were refused the tables they were for; None: never."""
@@ -283,6 +357,7 @@ class Run:
                 self._results += verify_contracts(connection, last)
             self.store.record_results(self.run_id, self._results)
             self._decisions = decide_gates([*self._results, *inspected], self._gates)
+            self.log.tell("findings", new=self._counts.new, fixed=self._counts.fixed, reopened=self._counts.reopened)
 
     def publish(self) -> None:
         """Publishes each product whose gate passed, keeps the child ids given, and makes the build the warehouse."""
@@ -295,6 +370,8 @@ class Run:
                     self.store.record_publication(self.run_id, publication.product, publication.content)
                 else:
                     self.store.record_hold(self.run_id, gate.product, decision.reasons)
+                status = "published" if decision.is_published else "held"
+                self.log.tell("product", product=gate.product, status=status, reasons=len(decision.reasons))
             finish_build(self.home)
             self._built.write_text(json.dumps({"inputs": self._inputs, "run_id": self.run_id}))
 
@@ -336,3 +413,8 @@ class Run:
 def delivery_line(delivery: Delivery, to_do: tuple[str, ...]) -> DeliveryLine:
     """The delivery as a summary tells it."""
     return DeliveryLine(delivery.destination, delivery.product, delivery.outcome, delivery.problem, to_do)
+
+
+def _landed_moments(home: Home) -> list[datetime]:
+    """When each load landed (UTC)."""
+    return [in_utc(manifest.landed_at) for manifest in known_manifests(home.landing)]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from flows.artifacts import keep_artifact
 from flows.nightly import LOADERS, nightly
 from flows.run import plain_errors
+from flows.schedules import one_run_a_day
 from operations.store import OperationsStore
 from returns.standing import CheckedReturn, check_return, counts_by_rule
+from returns.surveys import survey_in_hand
 from warehouse.home import Home
 
 
@@ -22,13 +26,24 @@ def check_standing(home: Home) -> CheckedReturn:
     return check_return(home, OperationsStore(home.operations_url))
 
 
-@flow(name="sen2-season", task_runner=LOADERS, validate_parameters=False)
+@flow(name="sen2-season", task_runner=LOADERS)
+@one_run_a_day("sen2-season")
 def season(home: str) -> CheckedReturn:
     """Loads what is new into the home folder ``home``, builds, and checks the return."""
-    nightly(home)
+    summary = nightly(home)
     checked = check_standing(Home(Path(home)))
-    create_markdown_artifact(as_markdown(checked), key="sen2-return", description="The SEN2 return as it stands")
+    text = countdown(date.fromisoformat(summary.as_at)) + "\n\n" + as_markdown(checked)
+    keep_artifact(create_markdown_artifact, text, key="sen2-return", description="The SEN2 return as it stands")
     return checked
+
+
+def countdown(as_at: date) -> str:
+    """How long is left until the return in hand is due."""
+    survey = survey_in_hand(as_at)
+    days = (survey.deadline - as_at).days
+    left = "today is the last day" if days == 0 else f"{days} day{'' if days == 1 else 's'} left"
+    supposed = "" if survey.is_verified else ", supposed from earlier years"
+    return f"**SEN2 {survey.year}: {left}** until {survey.deadline:%A %d %B %Y}{supposed}."
 
 
 def as_markdown(checked: CheckedReturn) -> str:

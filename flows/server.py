@@ -13,8 +13,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from connectors.errors import SendError
+from connectors.manifest import write_whole
 from warehouse.home import Home
 
 START_TIMEOUT_SECONDS = 120.0
@@ -37,13 +39,27 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-class TemporaryServer:
-    """A Prefect server on this machine's loopback, started by Prefect's own command, gone with the run."""
+SCHEDULING = {
+    "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "true",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "true",
+}
 
-    def __init__(self, home: Home) -> None:
-        self._port = _free_port()
-        environment = {**os.environ, "PREFECT_UI_ENABLED": "0", "PREFECT_HOME": str(home.prefect)}
-        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self._port), "--no-ui"]
+
+class Server:
+    """A Prefect server on this machine's loopback, started by Prefect's own command, gone with this process.
+
+    Without a ``port`` it is a temporary one, for one run; with one it has Prefect's pages and makes scheduled runs.
+    """
+
+    def __init__(self, home: Home, port: int | None = None) -> None:
+        self._port = port or _free_port()
+        command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self._port)]
+        environment = {**os.environ, "PREFECT_HOME": str(home.prefect)}
+        if port is None:
+            environment["PREFECT_UI_ENABLED"] = "0"
+            command.append("--no-ui")
+        else:
+            environment.update(SCHEDULING)
         self._process = subprocess.Popen(
             [sys.executable, *command],
             env=environment,
@@ -72,8 +88,8 @@ class TemporaryServer:
                 time.sleep(0.1)
         self.stop()
         raise ServerUnavailable(
-            "Prefect's temporary server did not start. Run send doctor; if a Prefect server is running for the "
-            "council, name it in PREFECT_API_URL and run again."
+            f"Prefect's server did not start on port {self._port}. Run send doctor; if a Prefect server is running for "
+            "the council, name it in PREFECT_API_URL and run again."
         )
 
     def stop(self) -> None:
@@ -99,14 +115,63 @@ def _check_answers(api_url: str) -> None:
         ) from None
 
 
+def _standing_server_file(home: Home) -> Path:
+    return home.prefect / "standing_server"
+
+
+def standing_server(home: Home) -> str | None:
+    """Where the server of ``send serve`` answers; None where none is at work on this home."""
+    try:
+        api_url = _standing_server_file(home).read_text()
+        urllib.request.urlopen(f"{api_url}/health", timeout=5).close()
+    except (OSError, ValueError):
+        return None
+    return api_url
+
+
 @contextmanager
-def prefect_server(home: Home) -> Iterator[TemporaryServer | None]:
-    """Starts a temporary server unless ``PREFECT_API_URL`` names one; it is starting while the caller goes on."""
+def serving(home: Home, port: int) -> Iterator[str]:
+    """Gives the address of the server that ``PREFECT_API_URL`` names, else of one started here that others may use.
+
+    Raises ``ServerUnavailable``.
+    """
+    if configured := os.environ.get("PREFECT_API_URL"):
+        _check_answers(configured)
+        yield configured
+        return
+    if running := standing_server(home):
+        raise ServerUnavailable(f"send serve is at work on this home already; its server answers at {running}.")
+    home.prefect.mkdir(parents=True, exist_ok=True)
+    server = Server(home, port)
+    server.wait()
+    write_whole(_standing_server_file(home), server.api_url.encode())
+    os.environ["PREFECT_API_URL"] = server.api_url
+    try:
+        yield server.api_url
+    finally:
+        _standing_server_file(home).unlink(missing_ok=True)
+        server.stop()
+        del os.environ["PREFECT_API_URL"]
+
+
+@contextmanager
+def prefect_server(home: Home) -> Iterator[Server | None]:
+    """Starts a temporary server, unless ``PREFECT_API_URL`` names one or ``send serve`` runs one for this home.
+
+    It is starting while the caller goes on.
+    """
     if configured := os.environ.get("PREFECT_API_URL"):
         _check_answers(configured)
         yield None
         return
-    server = TemporaryServer(home)
+    if running := standing_server(home):
+        os.environ["PREFECT_API_URL"] = running
+        try:
+            yield None
+        finally:
+            del os.environ["PREFECT_API_URL"]
+        return
+    server = Server(home)
     os.environ["PREFECT_API_URL"] = server.api_url
     try:
         yield server

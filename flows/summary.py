@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 
@@ -12,6 +13,8 @@ class LoadLine:
     """One extract's load: rows read = loaded + quarantined, over the files that were new.
 
     ``rows_furniture`` are those of the quarantined rows that are no records: total rows and repeated headers.
+    ``delivered_at`` is when the source's newest file was written (UTC), where that is to be known. ``mended`` are files
+    of the landing that were lost or broken and were read again.
     """
 
     extract: str
@@ -23,6 +26,8 @@ class LoadLine:
     rows_furniture: int = 0
     refused: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
+    delivered_at: datetime | None = None
+    mended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,9 @@ class RunSummary:
             lines.append(f"| {load.extract} | {load.status} | {figures}{furniture} |")
         for load in self.loads:
             lines += [f"\n- **{file}** was refused: {reason}" for file, reason in load.refused]
+            lines += [
+                f"\n- **{name}** was lost or broken, and has been read again from its source" for name in load.mended
+            ]
             if load.problem:
                 lines.append(f"\n- **{load.extract}**: {load.problem.removeprefix(load.extract + ': ')}")
         return [*lines, ""]

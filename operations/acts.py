@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from operations.schema import (
     Base,
+    CorrectionRecord,
     DataProtectionActRecord,
     ExplanationRecord,
     FindingEventRecord,
@@ -25,7 +27,7 @@ KEPT = frozenset(
     table.__tablename__ for table in (FindingRecord, FindingEventRecord, FindingSeen, DataProtectionActRecord)
 )
 """Tables of which no row is deleted with a child: the finding loses its detail, the act is the proof."""
-PERSONAL_DETAIL = ("record_id", "child_id", "value", "source_row")
+PERSONAL_DETAIL = ("record_id", "child_id", "value", "source_row", "waiver_reason")
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,19 @@ class Act:
 class PersonalDetail:
     """What the store is to forget: children with records that go, those of whom nothing stays, anchors that go.
 
-    ``extracts`` says by child of which extracts its records go.
+    ``extracts`` says by child of which extracts its records go, ``corrections`` are those of records that go.
     """
 
     children: Sequence[str]
     wholly: Sequence[str]
     anchors: Sequence[tuple[str, str]]
     extracts: Mapping[str, Sequence[str]]
+    corrections: Sequence[int] = ()
 
 
 def record_act(store: OperationsStore, act: Act) -> None:
     """Keeps the act, with the time (UTC)."""
-    with store._writing() as connection:
+    with store.writing() as connection:
         connection.execute(
             insert(DataProtectionActRecord).values(
                 act=act.act,
@@ -72,7 +75,7 @@ def acts(store: OperationsStore, child_id: str | None = None) -> list[tuple[Act,
     query = select(DataProtectionActRecord.__table__).order_by(DataProtectionActRecord.act_id)
     if child_id is not None:
         query = query.where(DataProtectionActRecord.child_id == child_id)
-    with store._reading() as connection:
+    with store.reading() as connection:
         rows = connection.execute(query).all()
     return [(Act(row.act, row.child_id, row.by, row.because, row.certificate), row.at) for row in rows]
 
@@ -83,7 +86,7 @@ def held_on_child(
     """Every row of the store that is of this child, by table: by its number, by its findings, by its anchors."""
     found: dict[str, list[dict[str, Any]]] = {}
     of_child = select(FindingRecord.finding_key).where(FindingRecord.child_id == child_id)
-    with store._reading() as connection:
+    with store.reading() as connection:
         for table in Base.metadata.sorted_tables:
             if "child_id" in table.c:
                 condition = table.c.child_id == child_id
@@ -97,6 +100,25 @@ def held_on_child(
             if rows:
                 found[table.name] = [dict(row) for row in rows]
     return found
+
+
+def corrections_of(store: OperationsStore, warehouse: duckdb.DuckDBPyConnection, records: str) -> list[dict[str, Any]]:
+    """The stewards' corrections of the records in a table of the open warehouse (extract, table_name, record_id)."""
+    with store.reading() as connection:
+        rows = [dict(row) for row in connection.execute(select(CorrectionRecord.__table__)).mappings()]
+    if not rows:
+        return []
+    warehouse.execute("create or replace temp table corrected (id bigint, extract varchar, tab varchar, rec varchar)")
+    warehouse.executemany(
+        "insert into corrected values (?, ?, ?, ?)",
+        [(row["correction_id"], row["extract"], row["table_name"], row["record_id"]) for row in rows],
+    )
+    found = warehouse.execute(
+        f"select id from corrected semi join {records} as held on corrected.extract = held.extract "
+        "and corrected.tab = held.table_name and corrected.rec = held.record_id"
+    ).fetchall()
+    wanted = {number for (number,) in found}
+    return [row for row in rows if row["correction_id"] in wanted]
 
 
 def _of_anchor(table: Any, anchor: tuple[str, str]) -> Any:
@@ -118,7 +140,7 @@ def forget_children(store: OperationsStore, detail: PersonalDetail) -> dict[str,
     whatever else was written of a child of whom nothing stays are deleted.
     """
     counts: dict[str, int] = {}
-    with store._writing() as connection:
+    with store.writing() as connection:
         for some in _some_at_a_time(detail.wholly):
             keys = select(FindingRecord.finding_key).where(FindingRecord.child_id.in_(some))
             for table in reversed(Base.metadata.sorted_tables):
@@ -134,6 +156,9 @@ def forget_children(store: OperationsStore, detail: PersonalDetail) -> dict[str,
                     counts, f"rows of {table.name} deleted", connection.execute(delete(table).where(condition)).rowcount
                 )
             _blank(connection, counts, FindingRecord.child_id.in_(some))
+        for numbers in _some_at_a_time(detail.corrections):
+            corrections = delete(CorrectionRecord).where(CorrectionRecord.correction_id.in_(numbers))
+            _add(counts, "corrections deleted", connection.execute(corrections).rowcount)
         by_extract: dict[str, list[str]] = {}
         for child_id, extracts in detail.extracts.items():
             for extract in extracts:
@@ -150,6 +175,13 @@ def forget_children(store: OperationsStore, detail: PersonalDetail) -> dict[str,
 
 
 def _blank(connection: Connection, counts: dict[str, int], condition: Any) -> None:
+    keys = select(FindingRecord.finding_key).where(condition)
+    connection.execute(
+        update(FindingEventRecord)
+        .where(FindingEventRecord.finding_key.in_(keys), FindingEventRecord.note.is_not(None))
+        .values(note=None)
+        .execution_options(synchronize_session=False)
+    )
     blank: dict[str, Any] = dict.fromkeys(PERSONAL_DETAIL)
     gone = connection.execute(
         update(FindingRecord).where(condition).values(blank).execution_options(synchronize_session=False)
@@ -169,7 +201,7 @@ def forget_fixed_findings(store: OperationsStore, before: datetime) -> int:
         FindingRecord.fixed_at < before,
         or_(*(getattr(FindingRecord, name).is_not(None) for name in PERSONAL_DETAIL)),
     )
-    with store._writing() as connection:
+    with store.writing() as connection:
         connection.execute(
             delete(ExplanationRecord).where(
                 ExplanationRecord.finding_key.in_(select(FindingRecord.finding_key).where(old))

@@ -30,14 +30,14 @@ def record_deliveries(store: OperationsStore, deliveries: Sequence[Delivery]) ->
     at = datetime.now(UTC).replace(tzinfo=None)
     rows = [{**asdict(delivery), "at": at} for delivery in deliveries if delivery.outcome != "standing"]
     if rows:
-        with store._writing() as connection:
+        with store.writing() as connection:
             connection.execute(insert(DeliveryRecord), rows)
 
 
 def last_deliveries(store: OperationsStore) -> list[tuple[Delivery, datetime]]:
     """The last word on each product at each destination, with when it was said (UTC)."""
     last = select(func.max(DeliveryRecord.delivery_id)).group_by(DeliveryRecord.destination, DeliveryRecord.product)
-    with store._reading() as connection:
+    with store.reading() as connection:
         rows = connection.execute(
             select(DeliveryRecord.__table__)
             .where(DeliveryRecord.delivery_id.in_(last))

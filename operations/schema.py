@@ -52,10 +52,20 @@ class CheckResultRecord(Base):
 
 
 class FindingRecord(Base):
-    """One finding as it stands now. ``state`` is new, open, fixed or reopened; how it came there is in its events."""
+    """One finding as it stands now; how it came there is in its events.
+
+    ``state`` is new, open, assigned, explained, waived, fixed or reopened. ``version`` counts what was done to it, so
+    that an act on what somebody else has changed meanwhile can be refused. A waiver that nobody has approved has no
+    ``waiver_approved_by``: it is a proposal.
+    """
 
     __tablename__ = "finding"
-    __table_args__ = (Index("finding_by_state", "state", "owner"), Index("finding_by_rule", "rule_id", "dataset"))
+    __table_args__ = (
+        Index("finding_by_state", "state", "owner"),
+        Index("finding_by_rule", "rule_id", "dataset"),
+        Index("finding_by_child", "child_id"),
+        Index("finding_by_time", "first_seen_at", "rule_id", "finding_key"),
+    )
 
     finding_key: Mapped[str] = mapped_column(KEY, primary_key=True)
     rule_id: Mapped[str] = mapped_column(String(128))
@@ -77,6 +87,13 @@ class FindingRecord(Base):
     last_seen_at: Mapped[datetime]
     fixed_at: Mapped[datetime | None]
     last_run_id: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(server_default="1")
+    reopened_at: Mapped[datetime | None]
+    assignee: Mapped[str | None]
+    waiver_until: Mapped[date | None]
+    waiver_reason: Mapped[str | None]
+    waiver_proposed_by: Mapped[str | None]
+    waiver_approved_by: Mapped[str | None]
 
 
 class FindingSeen(Base):
@@ -103,19 +120,28 @@ class FindingSeen(Base):
 
 
 class FindingEventRecord(Base):
-    """A turn in a finding's history: it became new, fixed or reopened. Only ever added to."""
+    """A turn in a finding's history, by a run (``run_id``) or a person (``actor``). Only ever added to.
+
+    ``event`` is new, fixed or reopened where a run did it, or one of the acts of ``operations.triage``. ``detail`` is
+    what the act names (an assignee, a date), ``note`` its reason; ``open_since`` is when what is fixed had opened.
+    """
 
     __tablename__ = "finding_event"
     __table_args__ = (
         Index("finding_event_by_run", "run_id", "event"),
         Index("finding_event_by_finding", "finding_key"),
+        Index("finding_event_by_time", "at"),
     )
 
     event_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     finding_key: Mapped[str] = mapped_column(KEY, ForeignKey("finding.finding_key"))
-    run_id: Mapped[str] = mapped_column(String(64))
-    event: Mapped[str] = mapped_column(String(16))
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    event: Mapped[str] = mapped_column(String(24))
     at: Mapped[datetime]
+    actor: Mapped[str | None]
+    detail: Mapped[str | None]
+    note: Mapped[str | None]
+    open_since: Mapped[datetime | None]
 
 
 class PublicationRecord(Base):
@@ -172,6 +198,83 @@ class IdentityAnswerRecord(Base):
     reviewer: Mapped[str]
     match_weight: Mapped[float | None]
     at: Mapped[datetime]
+
+
+class JobDone(Base):
+    """A scheduled job that was done for its day, so that a late or duplicate run of it does nothing again."""
+
+    __tablename__ = "job_done"
+
+    job: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    done_at: Mapped[datetime]
+
+
+class RunLoadRecord(Base):
+    """What one run loaded of one extract. ``delivered_at`` is when the source's newest file was written."""
+
+    __tablename__ = "run_load"
+
+    run_id: Mapped[str] = mapped_column(String(64), ForeignKey("run.run_id"), primary_key=True)
+    extract: Mapped[str] = mapped_column(String(64), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16))
+    files: Mapped[int]
+    rows_read: Mapped[int] = mapped_column(BigInteger)
+    rows_loaded: Mapped[int] = mapped_column(BigInteger)
+    rows_quarantined: Mapped[int] = mapped_column(BigInteger)
+    delivered_at: Mapped[datetime | None]
+
+
+class NoticeRecord(Base):
+    """A notice that stands: told once, and told again only when its ``cause`` is another, or when it clears.
+
+    ``owed_to`` are the channels that could not be reached when it was told.
+    """
+
+    __tablename__ = "notice"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(128), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    text: Mapped[str]
+    cause: Mapped[str]
+    since: Mapped[datetime]
+    owed_to: Mapped[list[str]]
+
+
+class CorrectionRecord(Base):
+    """A steward's value for one cell of one landed record, laid over it while it stands.
+
+    ``state`` is proposed, approved, refused or lifted. It is laid over the cell only while that holds ``landed_value``,
+    what the source said when the value was proposed; both values are texts as DuckDB casts them, null for empty.
+    ``until`` is the last day it stands.
+    """
+
+    __tablename__ = "correction"
+    __table_args__ = (
+        Index("correction_by_state", "state", "extract"),
+        Index("correction_by_record", "extract", "table_name", "record_id", "column_name"),
+    )
+
+    correction_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    extract: Mapped[str] = mapped_column(String(64))
+    table_name: Mapped[str] = mapped_column(String(64))
+    record_id: Mapped[str]
+    column_name: Mapped[str] = mapped_column(String(64))
+    landed_value: Mapped[str | None]
+    value: Mapped[str | None]
+    reason: Mapped[str]
+    until: Mapped[date]
+    finding_key: Mapped[str | None] = mapped_column(KEY)
+    state: Mapped[str] = mapped_column(String(16))
+    version: Mapped[int]
+    proposed_by: Mapped[str]
+    proposed_at: Mapped[datetime]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None]
+    lifted_at: Mapped[datetime | None]
+    lifted_because: Mapped[str | None]
 
 
 class DeliveryRecord(Base):

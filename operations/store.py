@@ -17,6 +17,7 @@ import pyarrow as pa
 from sqlalchemy import (
     Connection,
     Engine,
+    and_,
     case,
     create_engine,
     delete,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     insert,
     inspect,
     literal,
+    or_,
     select,
     text,
     update,
@@ -42,14 +44,21 @@ from operations.schema import (
     FindingSeen,
     IdentityAnswerRecord,
     PublicationRecord,
+    RunLoadRecord,
     RunRecord,
 )
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
-ROWS_AT_A_TIME = 20_000
+ROWS_AT_A_TIME, KEYS_AT_A_TIME = 20_000, 500
 MIGRATION_LOCK, FINDINGS_LOCK = 7_301, 7_302
 """Numbers of PostgreSQL's advisory locks that let one process migrate, or write findings, at a time."""
+
+
+NO_WAIVER: dict[str, None] = dict.fromkeys(
+    ("waiver_until", "waiver_reason", "waiver_proposed_by", "waiver_approved_by")
+)
+WAIVER_ENDED = "The waiver has ended."
 
 
 class StoreUnavailable(SendError):
@@ -197,40 +206,33 @@ class OperationsStore:
         self._engine.dispose()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
         """A connection that only reads: it does not wait for a writer, nor does one wait for it."""
         with self._engine.connect().execution_options(is_reading=True) as connection:
             yield connection
 
     @contextmanager
-    def _writing(self, lock: int | None = None) -> Iterator[Connection]:
-        """One transaction; with ``lock``, alone among those that take the same."""
+    def writing(self, lock: int | None = None, *, is_shared: bool = False) -> Iterator[Connection]:
+        """One transaction; with ``lock``, alone among those that take the same, or with ``is_shared`` beside others
+        that share it. SQLite has one writer at a time anyhow.
+        """
         with self._engine.begin() as connection:
             if lock is not None and not self._is_sqlite:
-                connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": lock})
+                function = "pg_advisory_xact_lock_shared" if is_shared else "pg_advisory_xact_lock"
+                connection.execute(text(f"select {function}(:lock)"), {"lock": lock})
             yield connection
 
     def explain(self, findings: Mapping[str, str], year: int, explanation: str, author: str) -> None:
-        """Keeps the explanation of each finding (key to rule id) of the return of ``year``; earlier ones are kept."""
-        at = _now()
-        rows = [
-            {
-                "finding_key": key,
-                "rule_id": rule_id,
-                "return_year": year,
-                "explanation": explanation,
-                "author": author,
-                "at": at,
-            }
-            for key, rule_id in findings.items()
-        ]
-        with self._writing() as connection:
-            for start in range(0, len(rows), ROWS_AT_A_TIME):
-                connection.execute(insert(ExplanationRecord), rows[start : start + ROWS_AT_A_TIME])
+        """Keeps the explanation of each finding (key to rule id) of the return of ``year``; earlier ones are kept.
+
+        A finding that the store knows becomes ``explained``, and its history says by whom.
+        """
+        with self.writing(FINDINGS_LOCK, is_shared=True) as connection:
+            write_explanations(connection, findings, year, explanation, author)
 
     def explanations(self) -> dict[str, Explanation]:
         """The explanation that stands for each finding, by its key, whichever year it was written in."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(ExplanationRecord.__table__).order_by(ExplanationRecord.explanation_id))
             return {
                 row.finding_key: Explanation(
@@ -261,7 +263,7 @@ class OperationsStore:
                 }
             )
         if rows:
-            with self._writing() as connection:
+            with self.writing() as connection:
                 connection.execute(insert(IdentityAnswerRecord), rows)
 
     def identity_answers(self, known_at: datetime | None = None) -> list[IdentityAnswer]:
@@ -269,7 +271,7 @@ class OperationsStore:
         query = select(IdentityAnswerRecord.__table__).order_by(IdentityAnswerRecord.answer_id)
         if known_at is not None:
             query = query.where(IdentityAnswerRecord.at <= known_at)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query).all()
         last: dict[tuple[Person, Person], IdentityAnswer] = {}
         for row in rows:
@@ -280,10 +282,10 @@ class OperationsStore:
     def _upgrade(self) -> None:
         """Runs the migrations that the store lacks, in one transaction."""
         versions = sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-        with self._reading() as connection:
+        with self.reading() as connection:
             if _version(connection) == versions[-1]:
                 return
-        with self._writing(MIGRATION_LOCK) as connection:
+        with self.writing(MIGRATION_LOCK) as connection:
             version = _version(connection)
             if version == versions[-1]:
                 return
@@ -303,14 +305,14 @@ class OperationsStore:
 
     def begin_run(self, run_id: str, *, as_at: date, known_at: datetime) -> None:
         """Notes that a run began. One that began before and never ended is ``interrupted``."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 update(RunRecord)
                 .where(RunRecord.outcome == "running", RunRecord.run_id != run_id)
                 .values(outcome="interrupted")
             )
             begun_before = (RunRecord.run_id == run_id, RunRecord.outcome == "running")
-            for kept in (CheckResultRecord, PublicationRecord):
+            for kept in (CheckResultRecord, PublicationRecord, RunLoadRecord):
                 connection.execute(delete(kept).where(kept.run_id.in_(select(RunRecord.run_id).where(*begun_before))))
             connection.execute(delete(RunRecord).where(*begun_before))
             connection.execute(
@@ -321,12 +323,12 @@ class OperationsStore:
 
     def begin_stage(self, run_id: str, stage: str) -> None:
         """Notes which stage the run is in, so that those who wait can be told."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(update(RunRecord).where(RunRecord.run_id == run_id).values(stage=stage))
 
     def finish_run(self, run_id: str, outcome: str, seconds: Mapping[str, float]) -> None:
         """Notes how a run ended (done, held or failed) and the seconds of its stages."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 update(RunRecord)
                 .where(RunRecord.run_id == run_id)
@@ -335,7 +337,7 @@ class OperationsStore:
 
     def last_run(self) -> RunOutcome | None:
         """The run that began last, or None before the first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = (
                 connection.execute(
                     select(
@@ -358,7 +360,7 @@ class OperationsStore:
 
     def record_results(self, run_id: str, results: Sequence[RuleOutcome]) -> None:
         """Keeps how each rule ended in the run, in place of what was kept of it before."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(delete(CheckResultRecord).where(CheckResultRecord.run_id == run_id))
             if results:
                 connection.execute(
@@ -381,7 +383,7 @@ class OperationsStore:
 
     def results(self, run_id: str) -> list[dict[str, Any]]:
         """How each rule ended in the run, by dataset and rule."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(*CheckResultRecord.__table__.columns)
                 .where(CheckResultRecord.run_id == run_id)
@@ -391,7 +393,7 @@ class OperationsStore:
 
     def first_seen(self) -> pa.Table:
         """Every finding known, as ``finding_key``, ``first_seen_at`` (UTC) and ``state``, for DuckDB to join."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(FindingRecord.finding_key, FindingRecord.first_seen_at, FindingRecord.state)
             ).fetchall()
@@ -404,16 +406,19 @@ class OperationsStore:
     ) -> FindingCounts:
         """Takes the run's ``checks.finding`` from the open warehouse into the store.
 
-        A finding not known is new; one known stays open; one that was fixed is reopened; one not found any more is
-        fixed, but only where its rule has run: a rule that crashed or was skipped closes nothing. Doing it twice
-        for one run changes nothing the second time.
+        A finding not known is new; one known stays as it is; one that was fixed is reopened, and so is one whose
+        waiver has ended on the run's day; one not found any more is fixed, but only where its rule has run: a rule
+        that crashed or was skipped closes nothing. Doing it twice for one run changes nothing the second time.
         """
         ran = {(result.rule_id, result.dataset) for result in results if result.has_run}
-        with self._writing(FINDINGS_LOCK) as connection:
-            at = connection.execute(select(RunRecord.known_at).where(RunRecord.run_id == run_id)).scalar_one()
+        with self.writing(FINDINGS_LOCK) as connection:
+            run = connection.execute(
+                select(RunRecord.known_at, RunRecord.as_at).where(RunRecord.run_id == run_id)
+            ).one()
+            at = run.known_at
             connection.execute(delete(FindingSeen))
             self._load_seen(connection, warehouse)
-            _reopen_and_refresh(connection, run_id, at)
+            _reopen_and_refresh(connection, run_id, at, run.as_at)
             _add_new(connection, run_id, at)
             _close_fixed(connection, run_id, at, ran)
             connection.execute(delete(FindingSeen))
@@ -452,12 +457,12 @@ class OperationsStore:
         if owner is not None:
             wanted = wanted.where(FindingRecord.owner == owner)
         wanted = wanted.order_by(FindingRecord.first_seen_at.desc(), FindingRecord.rule_id, FindingRecord.finding_key)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [dict(row) for row in connection.execute(wanted.limit(limit)).mappings()]
 
-    def history(self, finding_key: str) -> list[tuple[str, str, datetime]]:
-        """What became of a finding, in order: event (new, fixed, reopened), run and time."""
-        with self._reading() as connection:
+    def history(self, finding_key: str) -> list[tuple[str, str | None, datetime]]:
+        """What became of a finding, in order: event, run (None where a person acted) and time."""
+        with self.reading() as connection:
             rows = connection.execute(
                 select(FindingEventRecord.event, FindingEventRecord.run_id, FindingEventRecord.at)
                 .where(FindingEventRecord.finding_key == finding_key)
@@ -467,7 +472,7 @@ class OperationsStore:
 
     def open_findings_by_owner(self) -> dict[str, int]:
         """How many findings stand open with each owner."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(FindingRecord.owner, func.count())
                 .where(FindingRecord.state != "fixed")
@@ -485,7 +490,7 @@ class OperationsStore:
         self._record(run_id, product, "held", None, reasons)
 
     def _record(self, run_id: str, product: str, outcome: str, content: str | None, reasons: Sequence[str]) -> None:
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 delete(PublicationRecord).where(
                     PublicationRecord.run_id == run_id, PublicationRecord.product == product
@@ -500,7 +505,7 @@ class OperationsStore:
     def held_products(self) -> dict[str, tuple[str, ...]]:
         """The products that the last gate which decided on them held, with its reasons."""
         last = select(func.max(PublicationRecord.publication_id)).group_by(PublicationRecord.product)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(PublicationRecord.product, PublicationRecord.reasons)
                 .where(PublicationRecord.publication_id.in_(last), PublicationRecord.outcome == "held")
@@ -545,17 +550,67 @@ def _version(connection: Connection) -> str | None:
     return None if version is None else str(version)
 
 
-def _reopen_and_refresh(connection: Connection, run_id: str, at: datetime) -> None:
-    """Those known and found again: fixed ones reopen, the others stay open."""
+def write_explanations(
+    connection: Connection, findings: Mapping[str, str], year: int, explanation: str, author: str
+) -> None:
+    """Adds an explanation of each finding (key to rule id), inside a transaction that holds ``FINDINGS_LOCK`` shared.
+
+    Those known to the store become explained, with a turn in their history.
+    """
+    at = _now()
+    shared = {"return_year": year, "explanation": explanation, "author": author, "at": at}
+    rows = [{"finding_key": key, "rule_id": rule_id, **shared} for key, rule_id in sorted(findings.items())]
+    for start in range(0, len(rows), KEYS_AT_A_TIME):
+        connection.execute(insert(ExplanationRecord), rows[start : start + KEYS_AT_A_TIME])
+        keys = [row["finding_key"] for row in rows[start : start + KEYS_AT_A_TIME]]
+        is_standing = (
+            FindingRecord.finding_key.in_(keys),
+            FindingRecord.state != "fixed",
+            FindingRecord.severity != "error",
+        )
+        known = connection.execute(
+            select(FindingRecord.finding_key).where(*is_standing).order_by(FindingRecord.finding_key).with_for_update()
+        ).scalars()
+        turns = [
+            {"finding_key": key, "event": "explained", "at": at, "actor": author, "note": explanation} for key in known
+        ]
+        if not turns:
+            continue
+        connection.execute(
+            update(FindingRecord)
+            .where(*is_standing)
+            .values(state="explained", version=FindingRecord.version + 1, **NO_WAIVER)
+            .execution_options(synchronize_session=False)
+        )
+        connection.execute(insert(FindingEventRecord), turns)
+
+
+def is_explained() -> Any:
+    """Whether an explanation stands for a finding of ``finding``."""
+    return exists().where(ExplanationRecord.finding_key == FindingRecord.finding_key)
+
+
+def _reopen_and_refresh(connection: Connection, run_id: str, at: datetime, as_at: date) -> None:
+    """Those known and found again: fixed ones and those whose waiver has ended reopen, the others stay as they are."""
     is_seen = exists().where(FindingSeen.finding_key == FindingRecord.finding_key)
+    was_fixed = FindingRecord.state == "fixed"
+    has_waiver_ended = and_(FindingRecord.state == "waived", FindingRecord.waiver_until < as_at)
+    connection.execute(_event_of(select(FindingRecord.finding_key).where(was_fixed, is_seen), "reopened", run_id, at))
     connection.execute(
         _event_of(
-            select(FindingRecord.finding_key).where(FindingRecord.state == "fixed", is_seen), "reopened", run_id, at
+            select(FindingRecord.finding_key).where(has_waiver_ended, is_seen),
+            "reopened",
+            run_id,
+            at,
+            note=literal(WAIVER_ENDED),
         )
     )
     refreshed = [
         column.name for column in FindingSeen.__table__.columns if column.name not in ("finding_key", "first_seen_at")
     ]
+    is_reopening = or_(was_fixed, has_waiver_ended)
+    # An explanation stands for as long as its record raises the query; a rule made an error takes none.
+    is_query = FindingSeen.severity != "error"
     connection.execute(
         update(FindingRecord)
         .where(FindingRecord.finding_key == FindingSeen.finding_key)
@@ -563,10 +618,17 @@ def _reopen_and_refresh(connection: Connection, run_id: str, at: datetime) -> No
             {
                 **{name: getattr(FindingSeen, name) for name in refreshed},
                 "state": case(
-                    (FindingRecord.state == "fixed", "reopened"),
+                    (and_(was_fixed, is_query, is_explained()), "explained"),
+                    (is_reopening, "reopened"),
+                    (FindingRecord.state == "waived", "waived"),
+                    (and_(FindingRecord.state == "explained", is_query), "explained"),
                     (FindingRecord.last_run_id == run_id, FindingRecord.state),
+                    (FindingRecord.assignee.is_not(None), "assigned"),
                     else_="open",
                 ),
+                "version": FindingRecord.version + case((is_reopening, 1), else_=0),
+                "reopened_at": case((is_reopening, at), else_=FindingRecord.reopened_at),
+                **{name: case((is_reopening, None), else_=getattr(FindingRecord, name)) for name in NO_WAIVER},
                 "fixed_at": None,
                 "last_seen_at": at,
                 "last_run_id": run_id,
@@ -577,17 +639,19 @@ def _reopen_and_refresh(connection: Connection, run_id: str, at: datetime) -> No
 
 
 def _add_new(connection: Connection, run_id: str, at: datetime) -> None:
-    """Those not known before."""
+    """Those not known before; a query explained before the store knew it is explained."""
     names = [column.name for column in FindingSeen.__table__.columns]
     is_known = exists().where(FindingRecord.finding_key == FindingSeen.finding_key)
+    is_explained_before = exists().where(ExplanationRecord.finding_key == FindingSeen.finding_key)
     connection.execute(
         insert(FindingRecord).from_select(
-            [*names, "state", "last_seen_at", "last_run_id"],
+            [*names, "state", "last_seen_at", "last_run_id", "version"],
             select(
                 *FindingSeen.__table__.columns,
-                literal("new"),
+                case((and_(FindingSeen.severity != "error", is_explained_before), "explained"), else_="new"),
                 literal(at, FindingRecord.__table__.c.last_seen_at.type),
                 literal(run_id),
+                literal(1),
             ).where(~is_known),
         )
     )
@@ -604,20 +668,27 @@ def _close_fixed(connection: Connection, run_id: str, at: datetime, ran: set[tup
     rules = connection.execute(select(FindingRecord.rule_id, FindingRecord.dataset).where(*is_gone).distinct())
     for rule_id, dataset in sorted({(row.rule_id, row.dataset) for row in rules} & ran):
         is_fixed = (*is_gone, FindingRecord.rule_id == rule_id, FindingRecord.dataset == dataset)
-        connection.execute(_event_of(select(FindingRecord.finding_key).where(*is_fixed), "fixed", run_id, at))
+        keys = select(FindingRecord.finding_key).where(*is_fixed)
+        connection.execute(_event_of(keys, "fixed", run_id, at, open_since=opened_at()))
         connection.execute(
             update(FindingRecord)
             .where(*is_fixed)
-            .values(state="fixed", fixed_at=at, last_run_id=run_id)
+            .values(state="fixed", fixed_at=at, last_run_id=run_id, version=FindingRecord.version + 1, **NO_WAIVER)
             .execution_options(synchronize_session=False)
         )
 
 
-def _event_of(keys: Any, name: str, run_id: str, at: datetime) -> Any:
+def opened_at() -> Any:
+    """Since when a finding of ``finding`` stands: when it was first found, or found again."""
+    return func.coalesce(FindingRecord.reopened_at, FindingRecord.first_seen_at)
+
+
+def _event_of(keys: Any, name: str, run_id: str, at: datetime, **more: Any) -> Any:
     """The statement that adds one event to the history of each finding in ``keys``."""
     moment = literal(at, FindingEventRecord.__table__.c.at.type)
     return insert(FindingEventRecord).from_select(
-        ["finding_key", "run_id", "event", "at"], keys.add_columns(literal(run_id), literal(name), moment)
+        ["finding_key", "run_id", "event", "at", *more],
+        keys.add_columns(literal(run_id), literal(name), moment, *more.values()),
     )
 
 

@@ -28,7 +28,7 @@ from connectors.removals import (
     removals_folder,
 )
 from connectors.typing_rules import literal, record_id_sql
-from operations.acts import Act, PersonalDetail, forget_children, forget_fixed_findings, record_act
+from operations.acts import Act, PersonalDetail, corrections_of, forget_children, forget_fixed_findings, record_act
 from operations.store import OperationsStore
 from protection.records import LandedTable, find_records, landed_tables, set_apart_sql
 from protection.retention import Policy, years_before
@@ -176,9 +176,12 @@ class Remover:
         """Removes it, from the landing first. What then fails is finished by applying again."""
         self._sweep()
         children, wholly, anchors = self._affected()
+        corrections = [row["correction_id"] for row in corrections_of(self.store, self.connection, "due_record")]
         self._remove_from_landing()
         self.certificate.identities_forgotten = self._forget_identities(wholly, anchors)
-        detail = PersonalDetail(children=children, wholly=wholly, anchors=anchors, extracts=self._extracts())
+        detail = PersonalDetail(
+            children=children, wholly=wholly, anchors=anchors, extracts=self._extracts(), corrections=corrections
+        )
         self.certificate.operations = forget_children(self.store, detail)
         if self.policy is not None:
             years = self.policy.others.fixed_findings.years

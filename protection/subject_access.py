@@ -23,7 +23,7 @@ from connectors.contract import Table
 from connectors.errors import SendError
 from connectors.manifest import known_manifests
 from connectors.typing_rules import literal, record_id_sql
-from operations.acts import Act, acts, held_on_child, record_act
+from operations.acts import Act, acts, corrections_of, held_on_child, record_act
 from operations.store import OperationsStore
 from protection.records import LandedTable, check_child, find_records, landed_tables, opened_warehouse, set_apart_sql
 from warehouse.home import Home
@@ -32,26 +32,27 @@ FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 WAREHOUSE_SCHEMAS = ("core", "lists", "sen2", "annex_a", "identity", "intermediate")
 NOT_OF_THE_CHILD = frozenset(
     {
-        *("professional", "caseworker", "caseworker_id", "caseworker_name", "worker", "auditor", "reviewer", "author"),
-        *("parent_email", "mothers_child_birth_date", "escalated_to", "attended_by", "social_worker", "requested_by"),
-        *("lead_professional", "respondent", "complainant", "allocated_to", "assigned_to", "answered_by", "by"),
+        *(
+            "actor",
+            "assignee",
+            "auditor",
+            "author",
+            "by",
+            "caseworker",
+            "caseworker_id",
+            "caseworker_name",
+            "clinician",
+        ),
+        *("decided_by", "escalated_to", "invo_professional_id", "lifted_by", "mothers_child_birth_date", "notified_by"),
+        *("parent_email", "professional", "proposed_by", "reviewer", "tracked_by", "visitor", "waiver_approved_by"),
+        *("waiver_proposed_by", "worker"),
     }
 )
 """Names of columns that are of other people: staff, parents, a child's own child."""
 FREE_TEXT = frozenset(
     {
-        "answer",
-        "because",
-        "comment",
-        "comments",
-        "explanation",
-        "note",
-        "notes",
-        "outcome_text",
-        "raw",
-        "reason",
-        "summary",
-        "text",
+        *("answer", "attended_by", "because", "explanation", "lifted_because", "note", "question", "raw", "reason"),
+        *("record", "sen_setting_other", "waiver_reason"),
     }
 )
 """Names of columns of free text, in which anybody may be named."""
@@ -234,6 +235,9 @@ def _of_operations(connection: duckdb.DuckDBPyConnection, store: OperationsStore
         yield Part(
             f"operations/{table}", "Findings, answers and accesses.", headings, [tuple(r.values()) for r in rows]
         )
+    if corrections := corrections_of(store, connection, "child_record"):
+        laid = [tuple(row.values()) for row in corrections]
+        yield Part("operations/correction", "Values that stewards laid over the sources'.", list(corrections[0]), laid)
     earlier = [(at, act.act, act.by, act.because) for act, at in acts(store, child_id)]
     yield Part("operations/acts", "What was done under data protection law.", ["at", "act", "by", "because"], earlier)
 

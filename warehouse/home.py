@@ -5,17 +5,25 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from connectors.errors import SendError
 from connectors.removals import drop_replaced_files
 
+LOCK_TRIES = 10
+
 
 class HomeBusy(SendError):
-    """Another run is writing to this home."""
+    """Another run is writing to this home. ``holder`` is what it said it is, empty where it said nothing."""
+
+    def __init__(self, message: str, holder: str = "") -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 @dataclass(frozen=True)
@@ -114,18 +122,57 @@ class Home:
         shutil.rmtree(self.temporary, ignore_errors=True)
         self.temporary.mkdir(parents=True, exist_ok=True)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Holds this home for one writer. The lock ends with the process, even when that is killed.
+    @property
+    def notices(self) -> Path:
+        """What a person was told: a file for each run that had something to tell."""
+        return self.folder / "notices"
 
-        Raises ``HomeBusy`` when another run holds it.
+    @property
+    def pages(self) -> Path:
+        """The warehouse's own pages, one file for a browser; written anew at will."""
+        return self.folder / "docs" / "warehouse.html"
+
+    @property
+    def logs(self) -> Path:
+        """What each run did, as lines of JSON, a file a month."""
+        return self.folder / "logs"
+
+    @contextmanager
+    def lock(self, holder: str = "") -> Iterator[None]:
+        """Holds this home for one writer, who may say what it is. The lock ends with the process, even when killed.
+
+        Raises ``HomeBusy`` when another holds it.
         """
         self.create()
-        with (self.folder / ".lock").open("a") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with (self.folder / ".lock").open("a+") as handle:
+            if not _locked(handle):
+                handle.seek(0)
                 raise HomeBusy(
-                    f"Another run is writing to {self.folder}. Wait for it to finish (send status), then run again."
-                ) from None
+                    f"Another run is writing to {self.folder}. Wait for it to finish (send status), then run again.",
+                    handle.read(),
+                )
+            handle.truncate(0)
+            handle.write(holder)
+            handle.flush()
             yield
+
+    def holder(self) -> str | None:
+        """What the writer at work said it is, empty where it said nothing; None where nobody is writing."""
+        try:
+            with (self.folder / ".lock").open() as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            return (self.folder / ".lock").read_text()
+        return None
+
+
+def _locked(handle: IO[str]) -> bool:
+    """Whether the lock could be taken: tried for half a second, for ``holder`` takes it for an instant to look."""
+    for _ in range(LOCK_TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.5 / LOCK_TRIES)
+    return False

@@ -280,19 +280,76 @@ def test_a_home_with_an_awkward_name(tmp_path: Path) -> None:
     assert len(children(delivery)) == 6
 
 
-@pytest.mark.parametrize("harm", ["missing", "cut", "overwritten"])
-def test_a_damaged_landing_is_named(deliver: Deliver, harm: str) -> None:
+HARMS: dict[str, Callable[[bytes], bytes | None]] = {
+    "missing": lambda _: None,
+    "cut": lambda content: content[:-10],
+    "overwritten": lambda content: b"x" * len(content),
+    "one bit flipped": lambda content: content[:200] + bytes([content[200] ^ 1]) + content[201:],
+}
+
+
+def harm(path: Path, how: str) -> None:
+    left = HARMS[how](path.read_bytes())
+    if left is None:
+        path.unlink()
+    else:
+        path.write_bytes(left)
+
+
+@pytest.mark.parametrize("how", HARMS)
+def test_a_damaged_landing_is_named(deliver: Deliver, how: str) -> None:
     delivery = deliver()
     delivery.put("child.csv", CHILDREN)
     delivery.load()
     (path,) = delivery.parquet()
-    content = path.read_bytes()
-    if harm == "missing":
-        path.unlink()
-    else:
-        path.write_bytes(content[:-10] if harm == "cut" else b"x" * len(content))
+    harm(path, how)
     with pytest.raises(LandingDamaged, match=path.name):
         children(delivery)
+
+
+@pytest.mark.parametrize("how", HARMS)
+def test_what_was_damaged_is_read_again_from_its_source_and_is_as_it_was(deliver: Deliver, how: str) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN + "K7,,,\n")
+    delivery.load()
+    rows, held = delivery.rows("child", "*"), delivery.quarantine()
+    (path,) = delivery.parquet()
+    before = path.read_bytes()
+    harm(path, how)
+    report = delivery.load()
+    assert (report.is_anything_new, report.mended) == (False, [path.relative_to(delivery.folder).as_posix()])
+    assert path.read_bytes() == before
+    assert (delivery.rows("child", "*"), delivery.quarantine()) == (rows, held)
+    assert delivery.load().mended == []
+
+
+def test_what_was_damaged_and_cannot_come_out_the_same_is_landed_anew_at_its_place(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN)
+    delivery.load()
+    rows = delivery.rows("child", "case_id, surname")
+    (path,) = delivery.parquet()
+    harm(path, "cut")
+    (delivery.folder / "extracts" / "child.csv").rename(delivery.folder / "extracts" / "child-again.csv")
+    report = delivery.load()
+    assert report.is_anything_new and len(report.mended) == 1
+    assert delivery.rows("child", "case_id, surname") == rows
+    with pytest.raises(LandingDamaged, match=path.name):
+        delivery.rows("child", "case_id", night=1)
+
+
+def test_damage_to_what_no_longer_counts_stops_nothing(deliver: Deliver) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN)
+    delivery.load()
+    (path,) = delivery.parquet()
+    delivery.put("child.csv", CHILDREN.replace("K1", "K9"))
+    delivery.load()
+    harm(path, "cut")
+    assert delivery.load().mended == []
+    assert children(delivery)
+    with pytest.raises(LandingDamaged, match=path.name):
+        delivery.rows("child", "case_id", night=1)
 
 
 def test_a_damaged_manifest_is_named(deliver: Deliver) -> None:

@@ -251,7 +251,7 @@ def test_an_unusable_watermark_is_told(cases: Cases, column: str, reason: str) -
     assert "send.yml" in told or "watermark" in told
 
 
-def test_a_damaged_link_of_the_chain_is_named(cases: Cases) -> None:
+def test_a_damaged_link_of_the_chain_is_named_until_the_table_is_read_whole(cases: Cases) -> None:
     cases.load()
     cases.delete("K2")
     cases.load()
@@ -259,8 +259,8 @@ def test_a_damaged_link_of_the_chain_is_named(cases: Cases) -> None:
     gone.write_bytes(b"x")
     with pytest.raises(LandingDamaged, match=gone.name):
         cases.names()
-    with pytest.raises(LandingDamaged, match=gone.name):
-        cases.load()
+    assert cases.load() == (2, 0)  # whole: a child and what else the database holds
+    assert cases.names() == [("K1", "Ada")]
 
 
 def test_the_chain_begins_anew_before_it_grows_long(cases: Cases, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from flows.run import Run
-from flows.server import TemporaryServer
+from flows.server import Server
 from flows.settings import PREFECT_DEFAULTS, TELEMETRY_OFF
 from flows.summary import RunSummary
 from warehouse.home import Home
@@ -94,7 +94,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
     with pytest.MonkeyPatch.context() as environment:
         for name, value in {**TELEMETRY_OFF, **PREFECT_DEFAULTS}.items():
             environment.setenv(name, value)
-        server = TemporaryServer(home)
+        server = Server(home)
         try:
             server.wait()
             told = PrefectServer(server.api_url, home.prefect, frozenset())

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 import sqlalchemy
 
+from checks.findings import FINDING_COLUMNS
 from operations.store import OperationsStore
 from tests.connectors import servers
+from tests.operations.nights import Nights
 
 Open = Callable[[], OperationsStore]
 
@@ -51,3 +54,16 @@ def open_store(url: str) -> Iterator[Open]:
 @pytest.fixture
 def store(open_store: Open) -> OperationsStore:
     return open_store()
+
+
+@pytest.fixture
+def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("create schema checks")
+        connection.execute(f"create table checks.finding ({', '.join(f'{n} {t}' for n, t in FINDING_COLUMNS.items())})")
+        yield connection
+
+
+@pytest.fixture
+def nights(store: OperationsStore, warehouse: duckdb.DuckDBPyConnection) -> Nights:
+    return Nights(store, warehouse)

@@ -2,118 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
 
-from checks.findings import FINDING_COLUMNS
 from operations.schema import Base
-from operations.store import MIGRATIONS, FindingCounts, OperationsStore, RuleOutcome, StoreUnavailable
+from operations.store import MIGRATIONS, FindingCounts, OperationsStore, StoreUnavailable
+from operations.triage import FixLine, Triage
+from tests.operations.nights import AS_AT, FIRST_NIGHT, STATES, Nights, Result, finding
 
 Open = Callable[[], OperationsStore]
-
-AS_AT, FIRST_NIGHT = date(2026, 6, 30), datetime(2026, 6, 30, 18)
-STATES = ("new", "open", "reopened", "fixed")
-
-
-@dataclass(frozen=True)
-class Result:
-    """How one rule ended."""
-
-    rule_id: str
-    outcome: str = "failed"
-    dataset: str = "landing/ehc_case__plan"
-    name: str = "A plan that ceased says why"
-    severity: str = "error"
-    owner: str = "sen_team"
-    failed_rows: int = 1
-    seconds: float = 0.25
-
-    @property
-    def has_run(self) -> bool:
-        """Whether it said anything about the data."""
-        return self.outcome in ("passed", "failed")
-
-
-def finding(key: str, **columns: Any) -> dict[str, Any]:
-    return {
-        "finding_key": key,
-        "rule_id": "r1",
-        "rule_name": "A plan that ceased says why",
-        "severity": "error",
-        "owner": "sen_team",
-        "organisation": "education",
-        "dataset": "landing/ehc_case__plan",
-        "extract": "ehc_case",
-        "record_id": key.upper(),
-        "child_id": "CH1",
-        "item": "cease_reason",
-        "value": "2026-06-29",
-        "source_file": "plan.csv",
-        "source_row": 2,
-        "remedy": "Enter the reason.",
-        "first_seen_at": FIRST_NIGHT,
-        "state": "new",
-        **columns,
-    }
-
-
-@pytest.fixture
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("create schema checks")
-        connection.execute(f"create table checks.finding ({', '.join(f'{n} {t}' for n, t in FINDING_COLUMNS.items())})")
-        yield connection
-
-
-@dataclass
-class Nights:
-    """Runs, one a night, each finding what it is given."""
-
-    store: OperationsStore
-    warehouse: duckdb.DuckDBPyConnection
-    number: int = 0
-
-    def run(self, *found: dict[str, Any], results: Sequence[RuleOutcome] = (Result("r1"),)) -> FindingCounts:
-        self.number += 1
-        known_at = FIRST_NIGHT + timedelta(days=self.number - 1)
-        self.store.begin_run(self.run_id, as_at=AS_AT, known_at=known_at)
-        counts = self.sync(*found, results=results)
-        self.store.finish_run(self.run_id, "done", {"check": 1.5})
-        return counts
-
-    def sync(self, *found: dict[str, Any], results: Sequence[RuleOutcome] = (Result("r1"),)) -> FindingCounts:
-        self.warehouse.execute("delete from checks.finding")
-        for row in found:
-            self.warehouse.execute(
-                f"insert into checks.finding ({', '.join(row)}) values ({', '.join('?' * len(row))})",
-                list(row.values()),
-            )
-        return self.store.sync_findings(self.run_id, self.warehouse, results)
-
-    @property
-    def run_id(self) -> str:
-        return f"run-{self.number}"
-
-    def states(self) -> dict[str, str]:
-        return {row["finding_key"]: row["state"] for row in self.store.findings(states=STATES, limit=100)}
-
-    def events(self, key: str) -> list[tuple[str, str]]:
-        return [(event, run_id) for event, run_id, _ in self.store.history(key)]
-
-
-@pytest.fixture
-def nights(store: OperationsStore, warehouse: duckdb.DuckDBPyConnection) -> Nights:
-    return Nights(store, warehouse)
-
 
 # Findings
 
@@ -132,6 +36,10 @@ def test_a_finding_is_kept_with_all_that_is_known_of_it(nights: Nights) -> None:
         "last_seen_at": FIRST_NIGHT,
         "fixed_at": None,
         "last_run_id": "run-1",
+        "version": 1,
+        **dict.fromkeys(
+            ("reopened_at", "assignee", "waiver_until", "waiver_reason", "waiver_proposed_by", "waiver_approved_by")
+        ),
     }
 
 
@@ -479,34 +387,69 @@ def test_the_last_explanation_of_a_finding_stands_whichever_year_it_was_written_
     }
 
 
-def take_back(url: str, version: str) -> None:
-    """Makes the store one of an earlier release, by the migrations' own way back."""
-    configuration = Config()
-    configuration.set_main_option("script_location", str(MIGRATIONS))
+def make_store_of(url: str, version: str) -> None:
+    """Makes a store as an older release had it: the migrations up to its version and no further."""
+    if "sqlite" in url:
+        Path(sqlalchemy.make_url(url).database or "").parent.mkdir()
     engine = sqlalchemy.create_engine(url)
     with engine.begin() as connection:
+        configuration = Config()
+        configuration.set_main_option("script_location", str(MIGRATIONS))
         configuration.attributes["connection"] = connection
-        command.downgrade(configuration, version)
+        command.upgrade(configuration, version)
     engine.dispose()
 
 
+OF_AN_OLDER_RELEASE = (
+    "insert into run values ('run-1', '2026-06-30', '2026-06-30 18:00:00', '2026-06-30 18:00:00', null, 'done', null, "
+    "'{}')",
+    "insert into finding (finding_key, rule_id, rule_name, severity, owner, organisation, dataset, remedy, "
+    "first_seen_at, state, last_seen_at, last_run_id) values ('k1', 'late', 'Late', 'query', 'sen_team', 'education', "
+    "'landing/ehc_case__plan', 'Mend it.', '2026-06-30 18:00:00', 'reopened', '2026-07-02 18:00:00', 'run-1')",
+    *(
+        f"insert into finding_event (finding_key, run_id, event, at) "
+        f"values ('k1', 'run-{number}', '{event}', '{at} 18:00:00')"
+        for number, event, at in ((1, "new", "2026-06-30"), (2, "fixed", "2026-07-01"), (3, "reopened", "2026-07-02"))
+    ),
+)
+EXPLAINED_BEFORE = (
+    "insert into explanation values (1, 'k1', 'late', 2027, 'The school was closed.', 'A. Officer', "
+    "'2026-07-01 09:00:00')"
+)
+
+
 def test_a_store_of_the_first_release_is_brought_up_to_date(url: str, open_store: Open) -> None:
-    open_store().close()
-    take_back(url, "0001")
+    make_store_of(url, "0001")
+    for statement in OF_AN_OLDER_RELEASE:
+        rows(url, statement)
     brought = open_store()
     brought.explain({"k1": "late"}, 2027, "The school was closed.", "A. Officer")
     assert list(brought.explanations()) == ["k1"]
+    assert brought.history("k1")[:3] == [
+        (event, f"run-{number}", datetime(2026, month, day, 18))
+        for number, (event, month, day) in enumerate((("new", 6, 30), ("fixed", 7, 1), ("reopened", 7, 2)), start=1)
+    ]
 
 
 def test_a_store_of_the_second_release_keeps_its_explanations_and_takes_answers(url: str, open_store: Open) -> None:
-    before = open_store()
-    before.explain({"k1": "late"}, 2027, "The school was closed.", "A. Officer")
-    before.close()
-    take_back(url, "0002")
+    make_store_of(url, "0002")
+    rows(url, EXPLAINED_BEFORE)
     brought = open_store()
     say(brought, "yes")
     assert list(brought.explanations()) == ["k1"]
     assert len(brought.identity_answers()) == 1
+
+
+def test_findings_of_an_older_release_can_be_worked_on_and_know_how_long_they_stood(url: str, open_store: Open) -> None:
+    make_store_of(url, "0003")
+    for statement in OF_AN_OLDER_RELEASE:
+        rows(url, statement)
+    triage = Triage(open_store())
+    kept = triage.finding("k1")
+    assert (kept.version, kept.opened_at, kept.assignee) == (1, datetime(2026, 7, 2, 18), None)
+    assert triage.time_to_fix() == [FixLine("sen_team", fixed=1, median_days=1.0, ninth_decile_days=1.0)]
+    assert triage.assign({"k1": 1}, to="A. Steward", by="B. Manager").done == {"k1": 2}
+    assert [str(turn.event) for turn in triage.history("k1")] == ["new", "fixed", "reopened", "assigned"]
 
 
 PUPIL, PATIENT = ("upn", "A1/2014-03-09"), ("nhs", "9990000018/2014-03-09")
@@ -576,7 +519,7 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
 def test_a_reader_sees_the_last_state_while_a_writer_writes(open_store: Open) -> None:
     writer, reader = open_store(), open_store()
     writer.begin_run("run-1", as_at=AS_AT, known_at=FIRST_NIGHT)
-    with writer._writing() as connection:
+    with writer.writing() as connection:
         connection.execute(sqlalchemy.text("update run set outcome = 'done'"))
         last = reader.last_run()
         assert last is not None

@@ -1,0 +1,164 @@
+"""Scheduled runs on a real Prefect server: of many for one day one does the work, the others end well with a note."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.client.orchestration import SyncPrefectClient, get_client
+
+from connectors.configuration import read_configuration
+from connectors.errors import ConfigurationError
+from flows.schedules import JOBS, PassedOver, begin, job_named, scheduled_jobs
+from flows.season import countdown
+from flows.settings import LONDON, PREFECT_DEFAULTS, TELEMETRY_OFF
+from operations.jobs import note_done
+from operations.store import OperationsStore
+from tests.flows.conftest import PrefectServer, SendHome
+from warehouse.home import Home
+
+ROOT = Path(__file__).parents[2]
+TWO_IN_THE_MORNING = datetime(2026, 11, 26, 2, tzinfo=LONDON)
+NIGHTLY = job_named("nightly")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    place = Home(tmp_path)
+    place.create()
+    place.configuration.write_text('la_code: "883"\nla_name: Invented borough\n')
+    return place
+
+
+def at_work(home: Home, job: str) -> subprocess.Popen[bytes]:
+    """Another process that holds the home for the job until its input closes."""
+    program = (
+        "import sys; from pathlib import Path; from warehouse.home import Home\n"
+        "with Home(Path(sys.argv[1])).lock(sys.argv[2]): print('held', flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(home.folder), job], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout and process.stdout.readline() == b"held\n"
+    return process
+
+
+def test_a_run_whose_day_was_done_is_passed_over(home: Home) -> None:
+    store = OperationsStore(home.operations_url)
+    note_done(store, "nightly", date(2026, 11, 26))
+    with pytest.raises(PassedOver, match="Thursday 26 November 2026 was done before"):
+        begin(NIGHTLY, home, TWO_IN_THE_MORNING, TWO_IN_THE_MORNING)
+
+
+def test_a_late_run_goes_ahead_until_its_successor_is_due(home: Home) -> None:
+    begin(NIGHTLY, home, TWO_IN_THE_MORNING, TWO_IN_THE_MORNING + timedelta(hours=23))
+    with pytest.raises(PassedOver, match="began after the next was due"):
+        begin(NIGHTLY, home, TWO_IN_THE_MORNING, TWO_IN_THE_MORNING + timedelta(hours=24))
+
+
+def test_a_run_that_finds_its_own_job_at_work_is_passed_over(home: Home) -> None:
+    other = at_work(home, "nightly")
+    with pytest.raises(PassedOver, match="already at work"):
+        begin(NIGHTLY, home, TWO_IN_THE_MORNING, TWO_IN_THE_MORNING)
+    other.communicate()
+
+
+def test_a_run_waits_for_another_jobs_run_to_end(home: Home) -> None:
+    other = at_work(home, "retention")
+    with pytest.raises(PassedOver, match="held the home for longer"):
+        begin(NIGHTLY, home, TWO_IN_THE_MORNING, TWO_IN_THE_MORNING, patience_seconds=0.3)
+    assert other.stdin
+    other.stdin.close()
+    begin(NIGHTLY, home, TWO_IN_THE_MORNING, TWO_IN_THE_MORNING, patience_seconds=60)
+    other.wait()
+
+
+def test_a_job_is_given_another_time_or_put_off_in_the_configuration(home: Home) -> None:
+    written = home.configuration.read_text()
+    home.configuration.write_text(written + 'schedules: {nightly: "0 3 * * 1-5", sen2-season: off}\n')
+    times = {job.name: cron for job, cron in scheduled_jobs(read_configuration(home.folder))}
+    assert times["nightly"] == "0 3 * * 1-5"
+    assert "sen2-season" not in times
+    home.configuration.write_text(written + "schedules: {nightyl: off}\n")
+    with pytest.raises(ConfigurationError, match="There is no job 'nightyl'"):
+        scheduled_jobs(read_configuration(home.folder))
+
+
+def test_the_deployments_for_workers_are_those_that_send_serve_serves() -> None:
+    written = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    assert [(d["entrypoint"], d["schedules"][0]["cron"], d["description"]) for d in written] == [
+        (job.entrypoint.replace(".", "/").replace(":", ".py:"), job.cron, job.description) for job in JOBS
+    ]
+    assert all(d["concurrency_limit"]["limit"] == 1 for d in written)
+    assert all(d["schedules"][0]["timezone"] == "Europe/London" for d in written)
+
+
+def test_the_season_counts_down_to_the_deadline() -> None:
+    assert countdown(date(2027, 3, 4)).startswith("**SEN2 2027: 7 days left** until Thursday 11 March 2027")
+    assert "today is the last day" in countdown(date(2027, 3, 11))
+    assert "SEN2 2028" in countdown(date(2027, 3, 12))
+
+
+@pytest.fixture
+def client(prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncPrefectClient]:
+    for name, value in {**TELEMETRY_OFF, **PREFECT_DEFAULTS}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server.api_url)
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}), get_client(sync_client=True) as found:
+        yield found
+
+
+def runs_of(client: SyncPrefectClient, deployment_id: Any) -> list[Any]:
+    answer = client.request("POST", "/flow_runs/filter", json={"deployments": {"id": {"any_": [str(deployment_id)]}}})
+    return list(answer.json())
+
+
+def test_of_many_runs_for_one_day_one_does_the_work_and_stopping_pauses_nothing(
+    run_home: tuple[SendHome, Any], client: SyncPrefectClient
+) -> None:
+    home, _ = run_home
+    configuration = home.folder / "send.yml"
+    before = configuration.read_text()
+    configuration.write_text(before + 'schedules: {nightly: "* * * * *", sen2-season: off}\n')
+    server = home.start("serve", PREFECT_RUNNER_POLL_FREQUENCY="1")
+    try:
+        deadline = time.monotonic() + 120
+        deployments: list[Any] = []
+        while not deployments and time.monotonic() < deadline and server.poll() is None:
+            time.sleep(0.5)
+            deployments = [d for d in client.read_deployments() if d.name == "nightly-883"]
+        (deployment,) = deployments
+        now = datetime.now(UTC).replace(second=0, microsecond=0)
+        same_day = [now - timedelta(minutes=m) for m in (3, 1)]
+        if same_day[0].astimezone(LONDON).date() != same_day[1].astimezone(LONDON).date():
+            same_day = [moment - timedelta(minutes=10) for moment in same_day]
+        window = {"start_time": same_day[0].isoformat(), "end_time": same_day[1].isoformat(), "max_runs": 3}
+        path: Any = f"/deployments/{deployment.id}/schedule"
+        client.request("POST", path, json=window)
+        runs: list[Any] = []
+        while time.monotonic() < deadline + 120 and server.poll() is None:
+            runs = runs_of(client, deployment.id)
+            if len(runs) >= 2 and all(run["state_type"] == "COMPLETED" for run in runs):
+                break
+            time.sleep(0.5)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        _, errors = server.communicate(timeout=60)
+        configuration.write_text(before)
+    names = sorted(run["state_name"] for run in runs)
+    assert names[0] == "Completed" and set(names[1:]) == {"Passed over"} and len(names) >= 2, (names, errors)
+    notes = [run["state"]["message"] for run in runs if run["state_name"] == "Passed over"]
+    assert all("Nothing was done" in note for note in notes)
+    standing = client.read_deployment(deployment.id)
+    assert not standing.paused and all(schedule.active for schedule in standing.schedules)
+    assert (home.folder / "published" / "lists").exists()
