@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -277,6 +277,41 @@ class ConsoleConfiguration(BaseModel):
         return value
 
 
+class DestinationConfiguration(BaseModel):
+    """Where products are published for others, beyond the home.
+
+    ``postgresql`` has its address in the environment variable ``url_env`` names; each product becomes a schema,
+    ``schema_prefix`` and the product's name joined by an underscore. ``folder`` is a folder such as a share, which
+    gets each product's Parquet, DuckDB file, manifest and dictionary. Only the ``products`` named are published there.
+    Who may read aggregates gets the role ``aggregates_role``, who may read lists of children ``personal_role``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["postgresql", "folder"]
+    products: tuple[str, ...] = Field(min_length=1)
+    url_env: str | None = None
+    path: str | None = None
+    schema_prefix: str = "send"
+    aggregates_role: str = "send_dashboard"
+    personal_role: str = "send_lists"
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if self.kind == "postgresql" and (not self.url_env or self.path):
+            raise ValueError("postgresql needs url_env, the name of the variable holding its address, and no path")
+        if self.kind == "folder" and (not self.path or self.url_env):
+            raise ValueError("a folder needs path, and no url_env")
+        if self.url_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.url_env):
+            raise ValueError("url_env is the name of an environment variable, not the address itself")
+        for name in (self.schema_prefix, self.aggregates_role, self.personal_role):
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", name):
+                raise ValueError(f"{name!r} is no name of a schema or role: lower-case letters, digits, underscores")
+        if self.aggregates_role == self.personal_role:
+            raise ValueError("who may read aggregates and who may read lists of children need two different roles")
+        return self
+
+
 class Lineage(BaseModel):
     """Where OpenLineage events go: into a file of the home, or to the address of a collector such as Marquez."""
 
@@ -313,6 +348,8 @@ class Configuration(BaseModel):
     dashboard: DashboardSettings = DashboardSettings()
     console: ConsoleConfiguration = ConsoleConfiguration()
     statistical_neighbours: tuple[str, ...] = ()
+    publish_to: dict[str, DestinationConfiguration] = {}
+    retention: dict[str, int] = {}
     notify: tuple[str, ...] = ()
     schedules: dict[str, str] = {}
     lineage: Lineage | None = None

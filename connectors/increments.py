@@ -29,6 +29,7 @@ from connectors.manifest import FileEntry, Manifest, Watermark
 from connectors.readers import Delivered, Hashed
 from connectors.readers.database import read_table
 from connectors.reading import Chained, TableReading, type_delivery
+from connectors.removals import withheld_sql
 from connectors.typing_rules import identifier, literal, record_id_sql
 
 # A change becomes visible only when its transaction ends, stamped with when it began: so much is looked at again.
@@ -301,6 +302,9 @@ class TableByWatermark:
             f"create or replace temp table source_key as select {key} as record_id, count(*) as times{period} "
             f"from {_parquet(keys.parquet)} group by all"
         )
+        if condition := withheld_sql(self.home / "landing", self.contract.extract, self.name, "record_id"):
+            for name in ("new_stands", "new_held", "source_key"):  # removed for good: as if the source had it no more
+                con.execute(f"delete from {name} where {condition}")
 
     def _agrees(self, keys: TableReading) -> bool:
         """Whether the keys at the source are those that the chain has with this increment, each as many times.

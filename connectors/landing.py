@@ -383,7 +383,8 @@ def _register_loads(connection: duckdb.DuckDBPyConnection, manifests: Sequence[M
     connection.execute(
         """create or replace table landing.load_file (
             load_id varchar, extract varchar, file varchar, "table" varchar, sha256 varchar, bytes bigint,
-            rows_read bigint, rows_loaded bigint, rows_quarantined bigint, rows_furniture bigint, status varchar,
+            rows_read bigint, rows_loaded bigint, rows_quarantined bigint, rows_furniture bigint, rows_removed bigint,
+            status varchar,
             reason varchar, missing_columns varchar[], extra_columns varchar[], delivery bigint, is_current boolean)"""
     )
     if not manifests:
@@ -394,13 +395,14 @@ def _register_loads(connection: duckdb.DuckDBPyConnection, manifests: Sequence[M
         [(m.load_id, m.extract, in_utc(m.landed_at), m.status) for m in manifests],
     )
     connection.executemany(
-        f"insert into landing.load_file values ({', '.join('?' * 16)})",
+        f"insert into landing.load_file values ({', '.join('?' * 17)})",
         [
             (
                 *(m.load_id, m.extract, e.file, e.table, e.sha256, e.bytes, e.rows_read, e.rows_loaded),
                 *(
                     e.rows_quarantined,
                     e.rows_furniture,
+                    e.rows_removed,
                     e.status,
                     e.reason,
                     list(e.missing_columns),

@@ -39,7 +39,8 @@ from connectors.readers import Hashed
 from connectors.readers.database import connected, find_table, read_table
 from connectors.reading import ReadingJob, TableReading, read_files, type_delivery
 from connectors.remote import fetch
-from connectors.typing_rules import open_typing
+from connectors.removals import successors, withheld_sql, withhold
+from connectors.typing_rules import open_typing, record_id_sql
 
 # A delivery without one readable row must not empty a table that holds this many: it is refused instead.
 ROWS_WORTH_KEEPING = 10
@@ -52,6 +53,8 @@ class LoadReport:
     """What one load did. The rows are those of content that was new; ``files`` counts what the source held.
 
     ``rows_furniture`` are those of the quarantined rows that are no records: total rows and repeated headers.
+    ``rows_withheld`` were removed for data protection before, and do not land again: read = loaded + quarantined +
+    withheld.
     ``mended`` are files of the landing that were lost or broken and were read again from their source.
     ``delivered_at`` (UTC) is when the newest of the source's files was written; None where that is not to be known.
     """
@@ -63,6 +66,7 @@ class LoadReport:
     rows_loaded: int = 0
     rows_quarantined: int = 0
     rows_furniture: int = 0
+    rows_withheld: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
     is_anything_new: bool = False
@@ -134,6 +138,7 @@ class _Load:
         self.first_delivery = load_sequence(load_id) * DELIVERIES_PER_LOAD
         self.deliveries = 0
         self.modified: dict[str, int] = {}
+        self.replaced = successors(self.landing)
         self.entries: list[FileEntry] = []
         self.read_as: dict[str, str] = {}
         self.mended: list[str] = []
@@ -477,8 +482,11 @@ class _Load:
             return
         # Sheets of one workbook share its hash, and two of them may hold the same table.
         sheet = f"-{hashlib.sha256(reading.sheet.encode()).hexdigest()[:8]}" if reading.sheet else ""
-        again = f"-{load_sequence(self.load_id)}" if is_mending else ""
+        place = f"landing/{self.contract.extract}/{content.table}/{content.sha256[:16]}{sheet}"
+        is_replaced = any(path.startswith(place) for path in self.replaced)  # a removal's record knows that name
+        again = f"-{load_sequence(self.load_id)}" if is_mending or is_replaced else ""
         name = f"{content.sha256[:16]}{sheet}-{self.reading_version[:8]}{again}.parquet"
+        reading, withheld = self._withhold(reading)
         parquet = self._move(reading.parquet, self.landing / self.contract.extract / content.table / name)
         quarantine = self._move(
             reading.quarantine, self.home / "quarantine" / self.contract.extract / content.table / name
@@ -497,6 +505,7 @@ class _Load:
                 rows_loaded=reading.rows_loaded,
                 rows_quarantined=reading.rows_quarantined,
                 rows_furniture=reading.rows_furniture,
+                rows_removed=withheld,
                 parquet=parquet[0] if parquet else None,
                 parquet_bytes=parquet[1] if parquet else None,
                 quarantine=quarantine[0] if quarantine else None,
@@ -513,6 +522,20 @@ class _Load:
                 hashes={moved[0]: sha256_of(self.home / moved[0]) for moved in (parquet, quarantine, gone) if moved},
             )
         )
+
+    def _withhold(self, reading: TableReading) -> tuple[TableReading, int]:
+        """The reading without records that were removed for good, and how many of its rows these were."""
+        table = self.contract.tables[reading.table or ""]
+        withheld = {}
+        for made, counted, record_id in (
+            (reading.parquet, "rows_loaded", record_id_sql(table)),
+            (reading.quarantine, "rows_quarantined", "record_id"),
+        ):
+            condition = withheld_sql(self.landing, self.contract.extract, reading.table or "", record_id)
+            if made is not None and condition is not None and (count := withhold(Path(made), condition)):
+                withheld[counted] = count
+        left = {counted: getattr(reading, counted) - count for counted, count in withheld.items()}
+        return replace(reading, **left), sum(withheld.values())
 
     def _move(self, made: str | None, target: Path) -> tuple[str, int] | None:
         """Moves a finished file to its place; one of a killed load may lie there and is replaced."""
@@ -586,6 +609,7 @@ class _Load:
             files=files,
             rows_read=sum(entry.rows_read for entry in read_now),
             rows_loaded=sum(entry.rows_loaded for entry in read_now),
+            rows_withheld=sum(entry.rows_removed for entry in read_now),
             rows_quarantined=sum(entry.rows_quarantined for entry in read_now),
             rows_furniture=sum(entry.rows_furniture for entry in read_now),
             refused=refused,

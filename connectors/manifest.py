@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.errors import LandingDamaged, SendError
+from connectors.removals import Successor, successors, what_stands
 
 FileStatus = Literal["landed", "unchanged", "redelivered", "reread", "refused", "withdrawn", "passed_over"]
 LoadStatus = Literal["landed", "partly_refused", "refused"]
@@ -45,9 +46,10 @@ class FileEntry(BaseModel):
     before and was read anew because the contract or the mapping changed, keeping its place in the order;
     ``unchanged`` content was there at the load and changes nothing; ``withdrawn`` says that a refused file is gone;
     ``passed_over`` is a file that is known and of which nothing is read.
-    ``rows_furniture`` are those of the quarantined rows that are no records, such as a total row.
-    ``reading`` is the hash of the contract and mapping the content was read by. Paths are relative to the home, and
-    ``hashes`` are the SHA-256 of the files at them.
+    ``rows_removed`` were taken out for data protection, when the content landed or since: rows read = loaded +
+    quarantined + removed. ``rows_furniture`` are those of the quarantined rows that are no records, such as a total
+    row. ``reading`` is the hash of the contract and mapping the content was read by. Paths are relative to the home,
+    and ``hashes`` are the SHA-256 of the files at them.
 
     What was read by ``watermark`` forms a chain: a delivery that is whole, and upon it the increments, which hold
     what changed since and name the whole one's delivery as their ``base``. ``gone`` is the Parquet file of the
@@ -67,6 +69,7 @@ class FileEntry(BaseModel):
     rows_loaded: int = 0
     rows_quarantined: int = 0
     rows_furniture: int = 0
+    rows_removed: int = 0
     parquet: str | None = None
     parquet_bytes: int | None = None
     quarantine: str | None = None
@@ -153,9 +156,12 @@ def next_load_sequence(landing: Path) -> int:
 def known_manifests(landing: Path, known_at: datetime | None = None, extract: str | None = None) -> list[Manifest]:
     """The manifests of loads landed by ``known_at`` (UTC; None: all), of one extract or all, in load order.
 
+    What was removed since for data protection is gone from all of them: ``connectors/removals.py``.
+
     Raises ``LandingDamaged`` naming a manifest that cannot be read.
     """
     found = []
+    standing = successors(landing)
     for path in _manifest_paths(landing):
         if extract is not None and not path.stem.endswith(f"-{extract}"):
             continue
@@ -169,8 +175,17 @@ def known_manifests(landing: Path, known_at: datetime | None = None, extract: st
         if (extract is None or manifest.extract == extract) and (
             known_at is None or in_utc(manifest.landed_at) <= in_utc(known_at)
         ):
-            found.append(manifest)
+            found.append(_as_it_stands(manifest, standing) if standing else manifest)
     return sorted(found, key=lambda manifest: (manifest.sequence, manifest.load_id))
+
+
+def _as_it_stands(manifest: Manifest, standing: Mapping[str, Successor]) -> Manifest:
+    """The manifest with what was removed from its files since."""
+    files = tuple(
+        entry.model_copy(update=changed) if (changed := what_stands(dict(entry), standing)) else entry
+        for entry in manifest.files
+    )
+    return manifest.model_copy(update={"files": files})
 
 
 def write_whole(path: Path, content: bytes) -> None:

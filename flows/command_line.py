@@ -22,6 +22,8 @@ from flows.dashboard import dashboard
 from flows.findings import findings
 from flows.identity import identity
 from flows.operations import operations
+from flows.protection import retention, subject_access
+from flows.publishing import publish
 from flows.sen2 import sen2
 from flows.serving import serve
 from flows.settings import LONDON, prepare_environment
@@ -46,6 +48,9 @@ app.add_typer(findings)
 app.add_typer(operations)
 app.add_typer(console)
 app.add_typer(dashboard)
+app.command()(publish)
+app.command()(retention)
+app.command("subject-access")(subject_access)
 app.command()(serve)
 app.add_typer(notices)
 app.command()(docs)

@@ -64,6 +64,13 @@ def publish(run: Run) -> None:
     run.publish()
 
 
+@task(cache_policy=NO_CACHE)
+@plain_errors
+def deliver(run: Run) -> None:
+    """Publishes what stands at the council's destinations: their PostgreSQL, a share."""
+    run.deliver()
+
+
 @flow(name="nightly", task_runner=LOADERS)
 @one_run_a_day("nightly")
 def nightly(home: str, as_at: date | None = None, known_at: datetime | None = None) -> RunSummary:
@@ -75,6 +82,8 @@ def nightly(home: str, as_at: date | None = None, known_at: datetime | None = No
             build(run)
             check(run)
             publish(run)
+        if run.configuration.publish_to:
+            deliver(run)
         summary = run.summary()
         keep_artifacts(summary, run.log)
     return summary

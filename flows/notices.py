@@ -17,10 +17,11 @@ from prefect.blocks.notifications import AppriseNotificationBlock
 
 from connectors.configuration import Configuration
 from connectors.errors import ConfigurationError, SendError
+from connectors.failed_loads import FailedLoad
 from connectors.freshness import Freshness, Volume
 from connectors.manifest import write_whole
 from flows.logs import RunLog
-from flows.summary import FailedLoad, ProductLine
+from flows.summary import ProductLine
 from operations.notices import Notice, Turn, note_owed, standing_notices, take_turn
 from operations.store import OperationsStore
 from warehouse.home import Home

@@ -29,6 +29,7 @@ from connectors.freshness import freshness, volumes
 from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
 from connectors.manifest import DeliveredBefore, in_utc
+from connectors.removals import removals
 from connectors.unforeseen import told_without_data
 from dashboard.edition import PRODUCT as DASHBOARD
 from dashboard.edition import note_checks, write_tables
@@ -39,8 +40,9 @@ from flows.logs import RunLog
 from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted, tell, unusual
 from flows.reading import product_lines
 from flows.settings import LONDON
-from flows.summary import LoadLine, RuleLine, RunSummary
+from flows.summary import DeliveryLine, LoadLine, RuleLine, RunSummary
 from operations.corrections import Correction, Corrections
+from operations.deliveries import Delivery, record_deliveries
 from operations.jobs import last_delivered, record_loads
 from operations.news import news_of, write_news
 from operations.notices import Notice
@@ -49,6 +51,7 @@ from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity
 from warehouse.code import digest_of_code
 from warehouse.home import Home
 from warehouse.publication import publish
+from warehouse.publishing.destinations import deliver
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -103,6 +106,7 @@ class Run:
         self._decisions: list[GateDecision] = []
         self._gates = (*read_gates(), *read_gates(DASHBOARD_GATES), *read_gates(INSPECTION_GATES))
         self._counts = FindingCounts()
+        self._deliveries: list[DeliveryLine] = []
         self._seconds: dict[str, float] = {}
         self._loading_since = perf_counter()
         self.log = RunLog(home, self.run_id)
@@ -164,7 +168,7 @@ class Run:
         states = freshness(self.configuration, now, last_delivered(self.store))
         return [
             *held(product_lines(self.home, self.store.held_products())),
-            *failed(failed_loads(self.home)),
+            *failed(failed_loads(self.home.warehouse.parent)),
             *late(states),
             *unusual(volumes(self.configuration, now)),
         ]
@@ -306,6 +310,7 @@ class Run:
             *self.configuration.statistical_neighbours,
             self.configuration.dashboard.model_dump_json(),
             *known,
+            *(f"removal {removal.number}" for removal in removals(self.home.landing)),
             *answers,
             *(f"correction {correction.correction_id}" for correction in self._corrections),
         ]
@@ -402,6 +407,15 @@ class Run:
         """Makes the dashboard's pages beside its tables."""
         write_pages(folder, standing_comments(self.store), self.home.drawings)
 
+    def deliver(self) -> None:
+        """Publishes at the council's destinations what stands; one that fails is told, and stops nothing."""
+        if not self.configuration.publish_to:
+            return
+        with self._timed("deliver"):
+            outcomes = deliver(self.home, self.configuration)
+            record_deliveries(self.store, [delivery for delivery, _ in outcomes])
+            self._deliveries = [delivery_line(delivery, to_do) for delivery, to_do in outcomes]
+
     def summary(self) -> RunSummary:
         """What this run did; where nothing was new, what stands."""
         results = self.store.results(self.run_id if self._results else self._standing_run)
@@ -424,7 +438,13 @@ class Run:
             findings_open=sum(self.store.open_findings_by_owner().values()),
             products=product_lines(self.home, self.store.held_products()),
             stages=dict(self._seconds),
+            deliveries=tuple(self._deliveries),
         )
+
+
+def delivery_line(delivery: Delivery, to_do: tuple[str, ...]) -> DeliveryLine:
+    """The delivery as a summary tells it."""
+    return DeliveryLine(delivery.destination, delivery.product, delivery.outcome, delivery.problem, to_do)
 
 
 def _landed_moments(home: Home) -> list[datetime]:

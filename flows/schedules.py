@@ -62,6 +62,14 @@ JOBS = (
         "A dry run of the SEN2 return each day from December until its deadline, with the days that are left.",
         ("sen2",),
     ),
+    Job(
+        "retention",
+        "flows.retention:retention",
+        "0 5 1 * *",
+        timedelta(days=28),
+        "Says on the first of each month what personal data is past its date; a person applies it by name.",
+        ("data protection",),
+    ),
 )
 
 

@@ -10,6 +10,7 @@ from connectors.configuration import read_configuration
 from connectors.errors import SendError
 from flows.server import prefect_server
 from flows.summary import RunSummary
+from protection.removal import Certificate
 from returns.standing import CheckedReturn
 from warehouse.home import Home
 
@@ -43,6 +44,34 @@ def run_season(home: Home, tell: Callable[[str], None]) -> CheckedReturn:
         return season(str(home.folder), return_state=True)
 
     return _through_prefect(home, tell, start, CheckedReturn)
+
+
+def run_retention(
+    home: Home,
+    *,
+    by: str,
+    because: str,
+    child_id: str | None,
+    as_at: date | None,
+    is_applied: bool,
+    tell: Callable[[str], None],
+) -> Certificate:
+    """Runs the flow of retention to its end and gives its certificate. Raises as ``run_nightly``."""
+
+    def start() -> Any:
+        from flows.retention import retention
+
+        return retention(
+            str(home.folder),
+            by=by,
+            because=because,
+            child_id=child_id,
+            as_at=as_at,
+            apply=is_applied,
+            return_state=True,
+        )
+
+    return _through_prefect(home, tell, start, Certificate)
 
 
 def _through_prefect(

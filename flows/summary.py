@@ -67,6 +67,23 @@ class ProductLine:
 
 
 @dataclass(frozen=True)
+class DeliveryLine:
+    """A product at a destination of others: delivered, standing or failed; ``to_do`` is left to its administrator."""
+
+    destination: str
+    product: str
+    outcome: str
+    problem: str | None = None
+    to_do: tuple[str, ...] = ()
+
+    def as_markdown(self) -> str:
+        """The delivery as lines for a person."""
+        said = {"delivered": "delivered", "standing": "there already", "failed": "NOT DELIVERED"}[self.outcome]
+        line = f"- **{self.product}** at {self.destination}: {said}{f': {self.problem}' if self.problem else ''}"
+        return "\n".join([line, *(f"  - an administrator must run there: `{statement}`" for statement in self.to_do)])
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """A whole run. ``stages`` are seconds by stage."""
 
@@ -83,6 +100,7 @@ class RunSummary:
     findings_open: int
     products: tuple[ProductLine, ...]
     stages: dict[str, float]
+    deliveries: tuple[DeliveryLine, ...] = ()
 
     @property
     def is_any_product_held(self) -> bool:
@@ -105,6 +123,8 @@ class RunSummary:
                 *self._loads_as_markdown(),
                 *self._rules_as_markdown(),
                 *self._products_as_markdown(),
+                *(["", "## For others", ""] if self.deliveries else []),
+                *(line.as_markdown() for line in self.deliveries),
             ]
         )
 

@@ -375,4 +375,38 @@ class CommentaryRecord(Base):
     month: Mapped[date]
     text: Mapped[str]
     author: Mapped[str]
+
+
+class DeliveryRecord(Base):
+    """A published product on its way to a destination of others: ``outcome`` is delivered, standing or failed."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (Index("delivery_by_destination", "destination", "product", "delivery_id"),)
+
+    delivery_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    destination: Mapped[str] = mapped_column(String(64))
+    product: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(16))
+    run_id: Mapped[str] = mapped_column(String(64))
+    content: Mapped[str] = mapped_column(String(64))
+    as_at: Mapped[date]
+    problem: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+class DataProtectionActRecord(Base):
+    """What was done under data protection law: ``act`` is subject_access, erasure or retention. Only ever added to.
+
+    ``certificate`` says what was given or removed in figures; it holds no personal data but the child's number.
+    """
+
+    __tablename__ = "data_protection_act"
+    __table_args__ = (Index("data_protection_act_by_child", "child_id", "act_id"),)
+
+    act_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    act: Mapped[str] = mapped_column(String(16))
+    child_id: Mapped[str | None]
+    by: Mapped[str]
+    because: Mapped[str]
+    certificate: Mapped[dict[str, Any]]
     at: Mapped[datetime]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from connectors.errors import SendError
+from connectors.removals import drop_replaced_files
 
 LOCK_TRIES = 10
 
@@ -102,6 +103,11 @@ class Home:
         return self.folder / "published"
 
     @property
+    def history(self) -> Path:
+        """Results of past days made later: one folder a day, within it one a product."""
+        return self.published / ".history"
+
+    @property
     def operations_url(self) -> str:
         """The operations store: ``SEND_OPERATIONS_URL``, by default SQLite in the home."""
         return os.environ.get("SEND_OPERATIONS_URL", f"sqlite:///{self.folder / 'operations.db'}")
@@ -134,6 +140,7 @@ class Home:
         """Removes what a killed run left half-made. Call only while holding the lock."""
         for path in (self.building, self.building.with_suffix(".duckdb.wal")):
             path.unlink(missing_ok=True)
+        drop_replaced_files(self.folder)
         shutil.rmtree(self.temporary, ignore_errors=True)
         self.temporary.mkdir(parents=True, exist_ok=True)
 

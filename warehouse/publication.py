@@ -1,4 +1,5 @@
-"""Publishes a product whole: a read-only DuckDB file and Parquet, swapped in by one rename.
+"""Publishes a product whole: a read-only DuckDB file and Parquet with their manifest and data dictionary, swapped in
+by one rename.
 
 A product's folder (``published/lists``) is a link to the version that stands. A reader that opened the old
 version keeps it; the link moves in one step, so nobody sees half of a version or two versions mixed.
@@ -8,19 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
 from connectors.errors import SendError
+from connectors.typing_rules import identifier, literal
 from warehouse.build import PointInTime
+from warehouse.dictionary import DescribedTable, describe_table, write_dictionary
 from warehouse.home import Home
 
 VERSIONS_KEPT = 3
+CHILD_COLUMNS = ("child_id", "person_id")
+MANIFEST, DICTIONARY = "manifest.json", "dictionary.csv"
 
 
 class PublicationDamaged(SendError):
@@ -47,12 +53,21 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+@dataclass(frozen=True)
+class _Written:
+    """One table as it was written: its rows, the hash and size of its Parquet file, and what its columns mean."""
+
+    rows: int
+    sha256: str
+    size: int
+    described: DescribedTable
+
+
 def _write_version(
     source: Path, folder: Path, product: str, schemas: Mapping[str, str], tables: Sequence[str]
-) -> tuple[dict[str, int], dict[str, str]]:
-    """Writes each table as Parquet and into one DuckDB file; gives rows and hashes by table."""
-    rows: dict[str, int] = {}
-    hashes: dict[str, str] = {}
+) -> dict[str, _Written]:
+    """Writes each table as Parquet and into one DuckDB file, which says of each column what it means."""
+    written = {}
     database = folder / f"{product}.duckdb"
     with duckdb.connect(config={"threads": "1", "memory_limit": "500MB"}) as connection:
         connection.execute(f"attach {_quoted(source)} as warehouse (read_only)")
@@ -62,10 +77,69 @@ def _write_version(
             parquet = folder / f"{table}.parquet"
             connection.execute(f"create table product.{table} as from {name}")
             connection.execute(f"copy (from {name}) to {_quoted(parquet)} (format parquet, compression zstd)")
-            (rows[table],) = connection.execute(f"select count(*) from product.{table}").fetchone() or (0,)
-            hashes[table] = _sha256(parquet)
+            (rows,) = connection.execute(f"select count(*) from product.{table}").fetchone() or (0,)
+            columns = connection.execute(f"describe product.{table}").fetchall()
+            described = describe_table(table, [(column[0], column[1]) for column in columns])
+            _comment(connection, described)
+            written[table] = _Written(rows, _sha256(parquet), parquet.stat().st_size, described)
         connection.execute("detach product")
-    return rows, hashes
+    return written
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, table: DescribedTable) -> None:
+    connection.execute(f"comment on table product.{table.name} is {literal(table.description)}")
+    for column in table.columns:
+        if column.description:
+            text = f"{column.description} ({column.unit})" if column.unit else column.description
+            connection.execute(f"comment on column product.{table.name}.{identifier(column.name)} is {literal(text)}")
+
+
+def _write_manifest(folder: Path, publication: Publication, run_id: str, written: Mapping[str, _Written]) -> None:
+    """Writes what stands in the folder: ``publication.json`` in short, ``manifest.json`` whole, and the dictionary."""
+    hashes = {table: made.sha256 for table, made in written.items()}
+    (folder / "publication.json").write_text(
+        json.dumps({**asdict(publication), "run_id": run_id, "sha256": hashes}, indent=2) + "\n"
+    )
+    head = {name: value for name, value in asdict(publication).items() if name != "rows"}
+    tables = {
+        table: {
+            "file": f"{table}.parquet",
+            "sha256": made.sha256,
+            "bytes": made.size,
+            "rows": made.rows,
+            "description": made.described.description,
+            "personal_data": made.described.is_personal,
+            "columns": [
+                {
+                    "name": column.name,
+                    "type": column.data_type,
+                    "description": column.description,
+                    "unit": column.unit,
+                    "source": column.source,
+                    "personal_data": column.is_personal,
+                }
+                for column in made.described.columns
+            ],
+        }
+        for table, made in written.items()
+    }
+    (folder / MANIFEST).write_text(json.dumps({**head, "run_id": run_id, "tables": tables}, indent=2) + "\n")
+    write_dictionary([made.described for made in written.values()], folder / DICTIONARY)
+
+
+def write_product(
+    source: Path, folder: Path, product: str, tables: Mapping[str, str], moment: PointInTime, run_id: str
+) -> Publication:
+    """Writes ``tables`` (name to schema) of the database ``source`` as ``product`` into the empty ``folder``."""
+    written = _write_version(source, folder, product, tables, sorted(tables))
+    hashes = {table: made.sha256 for table, made in written.items()}
+    content = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
+    rows = {table: made.rows for table, made in written.items()}
+    publication = Publication(product, moment.as_at.isoformat(), moment.known_at.isoformat(), content, rows)
+    _write_manifest(folder, publication, run_id, written)
+    for path in folder.iterdir():
+        path.chmod(0o440)
+    return publication
 
 
 Write = Callable[[Path], None]
@@ -87,12 +161,7 @@ def publish(
     that still hold an older one.
     """
     partial = _partial(home, product, run_id)
-    rows, hashes = _write_version(home.building, partial, product, tables, sorted(tables))
-    content = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
-    publication = Publication(product, moment.as_at.isoformat(), moment.known_at.isoformat(), content, rows)
-    (partial / "publication.json").write_text(
-        json.dumps({**asdict(publication), "run_id": run_id, "sha256": hashes}, indent=2) + "\n"
-    )
+    publication = write_product(home.building, partial, product, tables, moment, run_id)
     if write is not None:
         write(partial)
     _stand(home, product, partial, run_id)
@@ -151,6 +220,66 @@ def _drop_old_versions(versions: Path, product: str) -> None:
     for old in published[:-VERSIONS_KEPT]:
         if old.name != standing:
             shutil.rmtree(old)
+
+
+def forget_in_publications(home: Home, children: Sequence[str]) -> list[str]:
+    """Takes the rows of these children out of what stands published, of every day kept; earlier versions go.
+
+    What stands stays readable meanwhile. Gives what was done, product by product. Call while holding the lock.
+    """
+    versions = home.published / ".versions"
+    links = sorted(path for path in home.published.glob("*") if path.is_symlink())
+    done = []
+    for link in links:
+        product, standing = link.name, link.resolve()
+        fresh = _without_children(home, standing, product, children, versions)
+        if fresh is not None:
+            _point(link, fresh)
+            done.append(f"{product}: rewritten without them")
+    stand = {link.resolve().name for link in links}
+    for version in sorted(versions.glob("[!.]*")):
+        if version.name not in stand:
+            shutil.rmtree(version)
+            done.append(f"{version.name}: removed")
+    for folder in sorted(home.history.glob("*/*")):
+        fresh = _without_children(home, folder, folder.name, children, folder.parent) if folder.is_dir() else None
+        if fresh is not None:
+            shutil.rmtree(folder)
+            fresh.rename(folder)
+            done.append(f"{folder.parent.name} {folder.name}: rewritten without them")
+    return done
+
+
+def _without_children(home: Home, version: Path, product: str, children: Sequence[str], beside: Path) -> Path | None:
+    """Writes a version anew without the children's rows, ``beside`` it; None where it holds none."""
+    told = json.loads((version / "publication.json").read_text())
+    moment = PointInTime(date.fromisoformat(told["as_at"]), datetime.fromisoformat(told["known_at"]))
+    made = home.temporary / f"without-{product}.duckdb"
+    made.unlink(missing_ok=True)
+    removed = 0
+    with duckdb.connect(str(made), config={"threads": "2", "memory_limit": "500MB"}) as connection:
+        for table, rows in told["rows"].items():
+            source = f"read_parquet({_quoted(version / f'{table}.parquet')})"
+            columns = {row[0] for row in connection.execute(f"describe from {source}").fetchall()}
+            column = next((name for name in CHILD_COLUMNS if name in columns), None)
+            goes = f"coalesce({column} in (select unnest(?::varchar[])), false)" if column else "false"
+            parameters = [list(children)] if column else []
+            ((left,),) = connection.execute(
+                f"create table {table} as from {source} where not {goes}", parameters
+            ).fetchall()
+            removed += rows - left
+    run_id = f"{told['run_id']}-r{secrets.token_hex(2)}"
+    fresh = beside / f"{product}-{run_id}"
+    partial = beside / f".partial-{product}-{run_id}"
+    try:
+        if not removed:
+            return None
+        partial.mkdir()
+        write_product(made, partial, product, dict.fromkeys(told["rows"], "main"), moment, run_id)
+    finally:
+        made.unlink()
+    partial.rename(fresh)
+    return fresh
 
 
 def product_file(home: Home, product: str) -> Path:

@@ -15,11 +15,12 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from connectors.errors import SendError, SourceUnavailable
+from connectors.failed_loads import FailedLoad
 from connectors.freshness import Freshness, Volume
 from flows import notices
 from flows.notices import KINDS, NoticeAddress, anchor
 from flows.run import Run
-from flows.summary import FailedLoad, LoadLine, ProductLine
+from flows.summary import LoadLine, ProductLine
 from operations.notices import Notice, standing_notices
 from operations.store import OperationsStore
 from tests.flows.conftest import PrefectServer

@@ -1,0 +1,113 @@
+"""What a published table and its columns mean, in what unit, and whether they are personal: read from the models."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from connectors.errors import ConfigurationError
+
+MODELS = Path(__file__).parents[1] / "dbt_project" / "models"
+HEADINGS = ("table", "column", "type", "description", "unit", "source", "personal_data")
+_UNIT_AND_SOURCE = re.compile(r"(?P<text>.*\S)\s*\((?P<unit>[^();]+);\s*(?P<source>[^()]+)\)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class DescribedColumn:
+    """A column: what it says, in which unit, where it comes from, and whether it is personal data."""
+
+    name: str
+    data_type: str
+    description: str
+    unit: str
+    source: str
+    is_personal: bool
+
+
+@dataclass(frozen=True)
+class DescribedTable:
+    """A table as its model describes it."""
+
+    name: str
+    description: str
+    is_personal: bool
+    columns: tuple[DescribedColumn, ...]
+
+
+@functools.cache
+def _model_files() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(MODELS.rglob("*.yml"))}
+
+
+@functools.cache
+def _written(table: str) -> DescribedTable | None:
+    """The table as its model's YAML describes it; None where it is no model of ours."""
+    path = _model_files().get(table)
+    if path is None:
+        return None
+    try:
+        models = yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+        model = next(model for model in models if model["name"] == table)
+        columns = tuple(
+            _column(column["name"], column.get("data_type", ""), column["description"], _meta(column))
+            for column in model["columns"]
+        )
+        return DescribedTable(table, _one_line(model["description"]), _meta(model), columns)
+    except (OSError, yaml.YAMLError, StopIteration, KeyError, AttributeError) as error:
+        raise ConfigurationError(f"{path.name} does not describe the model {table} ({type(error).__name__}).") from None
+
+
+def _meta(described: dict[str, dict[str, dict[str, bool]]]) -> bool:
+    """Whether it is personal; what does not say so is taken to be."""
+    return described.get("config", {}).get("meta", {}).get("personal_data", True)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _column(name: str, data_type: str, description: str, is_personal: bool) -> DescribedColumn:
+    text = _one_line(description)
+    match = _UNIT_AND_SOURCE.fullmatch(text)
+    if match is None:
+        return DescribedColumn(name, data_type, text, "", "", is_personal)
+    return DescribedColumn(name, data_type, match["text"], match["unit"], match["source"], is_personal)
+
+
+def describe_table(table: str, columns: Sequence[tuple[str, str]]) -> DescribedTable:
+    """The table with these columns (name and type, as they are in the file), each as its model describes it.
+
+    A table or column that no model describes is taken to be personal. Raises ``ConfigurationError``.
+    """
+    written = _written(table)
+    known = {column.name: column for column in written.columns} if written else {}
+    found = tuple(
+        DescribedColumn(name, sql_type, column.description, column.unit, column.source, column.is_personal)
+        if (column := known.get(name))
+        else DescribedColumn(name, sql_type, "", "", "", True)
+        for name, sql_type in columns
+    )
+    is_personal = written is None or written.is_personal or any(column.is_personal for column in found)
+    return DescribedTable(table, written.description if written else "", is_personal, found)
+
+
+def write_dictionary(tables: Iterable[DescribedTable], out: Path) -> None:
+    """Writes the data dictionary as CSV (UTF-8 with BOM, as Excel reads it): one line a column."""
+    with out.open("w", encoding="utf-8-sig", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(HEADINGS)
+        for table in tables:
+            writer.writerow([table.name, "", "", table.description, "", "", "yes" if table.is_personal else "no"])
+            for column in table.columns:
+                writer.writerow(
+                    [
+                        *(table.name, column.name, column.data_type, column.description, column.unit, column.source),
+                        "yes" if column.is_personal else "no",
+                    ]
+                )
