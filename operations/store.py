@@ -499,9 +499,19 @@ class OperationsStore:
             )
             return {owner: int(count) for owner, count in rows}
 
-    def record_publication(self, run_id: str, product: str, content: str) -> None:
-        """Notes that the run published the product with this content hash."""
-        self._record(run_id, product, "published", content, ())
+    def waived_in(self, run_id: str) -> dict[tuple[str, str], int]:
+        """How many of a run's findings stand waived, by dataset and rule."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(FindingRecord.dataset, FindingRecord.rule_id, func.count())
+                .where(FindingRecord.state == "waived", FindingRecord.last_run_id == run_id)
+                .group_by(FindingRecord.dataset, FindingRecord.rule_id)
+            )
+            return {(dataset, rule_id): int(count) for dataset, rule_id, count in rows}
+
+    def record_publication(self, run_id: str, product: str, content: str, waived: Sequence[str] = ()) -> None:
+        """Notes that the run published the product with this content hash, and what waivers let pass."""
+        self._record(run_id, product, "published", content, waived)
 
     def record_hold(self, run_id: str, product: str, reasons: Sequence[str]) -> None:
         """Notes that the run's gate held the product, and why."""
