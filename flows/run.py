@@ -378,7 +378,8 @@ class Run:
                 note_checks(connection, self._results)
                 self._results += verify_contracts(connection, last)
             self.store.record_results(self.run_id, self._results)
-            self._decisions = decide_gates([*self._results, *inspected], self._gates)
+            waived = self.store.waived_in(self.run_id) if self._is_keeping else {}
+            self._decisions = decide_gates([*self._results, *inspected], self._gates, waived=waived)
             self.log.tell("findings", new=self._counts.new, fixed=self._counts.fixed, reopened=self._counts.reopened)
 
     def publish(self) -> None:
@@ -390,7 +391,9 @@ class Run:
                 if decision.is_published:
                     write = self._write_dashboard if gate.product == DASHBOARD else None
                     publication = publish(self.home, gate.product, gate.tables, self.moment, self.run_id, write)
-                    self.store.record_publication(self.run_id, publication.product, publication.content)
+                    self.store.record_publication(
+                        self.run_id, publication.product, publication.content, decision.waived
+                    )
                     if gate.product == DASHBOARD and self._is_keeping:
                         with open_for_building(self.home.building, self.home.temporary) as connection:
                             keep_published(connection, self.home.indicators, self.run_id)

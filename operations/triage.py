@@ -42,12 +42,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
 
 from checks.gates import GATES, INSPECTION_GATES, RETURN_GATES, read_gates
 from connectors.errors import SendError
@@ -293,7 +294,7 @@ _ORDERS: dict[str, tuple[Any, ...]] = {
     "rule": (FindingRecord.rule_id, FindingRecord.dataset, FindingRecord.finding_key),
     "child": (FindingRecord.child_id, FindingRecord.finding_key),
 }
-_SEARCHED = ("rule_id", "rule_name", "remedy", "item", "source_file", "record_id", "child_id")
+_SEARCHED = ("item", "source_file", "record_id", "child_id")
 
 Change = dict[str, Any]
 Decide = Callable[[Finding], "Change | str"]
@@ -354,8 +355,19 @@ class Triage:
         with self._store.reading() as connection:
             conditions = _conditions(connection, wanted)
             (total,) = connection.execute(select(func.count()).select_from(FindingRecord).where(*conditions)).one()
+            if total <= (page - 1) * size:
+                return Page((), int(total), page, size)
+            # The keys alone are passed over on the way to a late page: an index holds them.
+            keys = (
+                select(FindingRecord.finding_key)
+                .where(*conditions)
+                .order_by(*_ORDERS[order])
+                .limit(size)
+                .offset((page - 1) * size)
+                .subquery()
+            )
             rows = connection.execute(
-                select(*_COLUMNS).where(*conditions).order_by(*_ORDERS[order]).limit(size).offset((page - 1) * size)
+                select(*_COLUMNS).join(keys, keys.c.finding_key == FindingRecord.finding_key).order_by(*_ORDERS[order])
             )
             return Page(tuple(_finding(row) for row in rows), int(total), page, size)
 
@@ -642,13 +654,19 @@ class Triage:
         """What runs opened and closed a day and owner, from ``since`` (UTC) on."""
         turn = FindingEventRecord
         query = (
-            select(turn.at, FindingRecord.owner, turn.event, func.count())
-            .join(FindingRecord, FindingRecord.finding_key == turn.finding_key)
+            select(turn.at, turn.owner, turn.event, func.count())
             .where(turn.event.in_(("new", "reopened", "fixed")), turn.at >= since)
-            .group_by(turn.at, FindingRecord.owner, turn.event)
+            .group_by(turn.at, turn.owner, turn.event)
         )
+        if wanted.owner is not None:
+            query = query.where(turn.owner == wanted.owner)
+        if wanted.organisation is not None:
+            query = query.where(turn.organisation == wanted.organisation)
         with self._store.reading() as connection:
-            rows = connection.execute(query.where(*_conditions(connection, wanted))).all()
+            if replace(wanted, owner=None, organisation=None) != EVERY:  # what the history itself does not say
+                query = query.join(FindingRecord, FindingRecord.finding_key == turn.finding_key)
+                query = query.where(*_conditions(connection, wanted))
+            rows: Sequence[Any] = connection.execute(query).all()
         counted: dict[tuple[date, str], Counter[str]] = defaultdict(Counter)
         for at, owner, event, count in rows:
             counted[at.date(), owner][event] += int(count)
@@ -735,9 +753,13 @@ def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bo
         getattr(found, column) == value for column, value in equal.items() if value is not None
     ]
     if wanted.states:
-        conditions.append(found.state.in_(wanted.states))
+        is_all_standing = set(wanted.states) == set(OPEN_STATES)
+        conditions.append(found.state != "fixed" if is_all_standing else found.state.in_(wanted.states))
     if wanted.assignee is not None:
-        conditions.append(func.lower(found.assignee) == func.lower(wanted.assignee.strip()))
+        spelt = func.lower(found.assignee) == func.lower(wanted.assignee.strip())
+        conditions.append(
+            found.assignee.in_(select(found.assignee).where(found.assignee.is_not(None), spelt).distinct())
+        )
     if wanted.is_unassigned:
         conditions.append(found.assignee.is_(None))
     if wanted.awaits_approval:
@@ -749,12 +771,36 @@ def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bo
         conditions.append(opened_at() >= moment - timedelta(days=wanted.younger_than_days))
     if wanted.text and wanted.text.strip():
         words = wanted.text.strip()
-        conditions.append(or_(*(getattr(found, name).icontains(words, autoescape=True) for name in _SEARCHED)))
+        told = found.rule_id.in_(_rules_that_say(connection, words))
+        conditions.append(or_(told, *(_says(connection, getattr(found, name), words) for name in _SEARCHED)))
     if wanted.product is not None:
         conditions.append(found.dataset.in_(_datasets_of(connection, wanted.product)))
     if wanted.keys is not None:
         conditions.append(found.finding_key.in_(wanted.keys))
     return conditions
+
+
+def _says(connection: Connection, column: Any, words: str) -> ColumnElement[bool]:
+    """Whether a text has these words, whatever their case. SQLite's ``like`` needs no help with that."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    said: ColumnElement[bool] = (column.contains if is_sqlite else column.icontains)(words, autoescape=True)
+    return said
+
+
+def _rules_that_say(connection: Connection, words: str) -> list[str]:
+    """The rules with findings whose id, name or remedy has these words: one finding of each is looked at."""
+    rule = select(FindingRecord.rule_id).distinct().subquery()
+    one = aliased(FindingRecord)
+    texts = [
+        select(column).where(one.rule_id == rule.c.rule_id).limit(1).scalar_subquery()
+        for column in (one.rule_name, one.remedy)
+    ]
+    wanted = words.casefold()
+    return [
+        row[0]
+        for row in connection.execute(select(rule.c.rule_id, *texts))
+        if any(wanted in str(text).casefold() for text in row)
+    ]
 
 
 def _datasets_of(connection: Connection, product: str) -> list[str]:
