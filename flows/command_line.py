@@ -20,6 +20,7 @@ from connectors.unforeseen import told_without_data
 from flows.console import console
 from flows.findings import findings
 from flows.identity import identity
+from flows.operations import operations
 from flows.sen2 import sen2
 from flows.settings import LONDON, prepare_environment
 from flows.terminal import Json, output, print_json, print_rows, progress
@@ -40,6 +41,7 @@ app.add_typer(sen2)
 app.add_typer(identity)
 app.add_typer(findings)
 app.add_typer(console)
+app.add_typer(operations)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 

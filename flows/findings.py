@@ -149,9 +149,8 @@ def _import(filled: Path, by: str | None, is_json: bool) -> None:
             f"row {problem.row}, {problem.finding_key}: {problem.why} Wanted: {problem.wanted}"
             for problem in imported.problems
         ]
-        raise LeftAlone(
-            f"{len(lines):,} rows were left alone; what is written in them stands in {filled}:\n" + "\n".join(lines)
-        )
+        left = "1 row was" if len(lines) == 1 else f"{len(lines):,} rows were"
+        raise LeftAlone(f"{left} left alone; what was written stands in {filled}:\n" + "\n".join(lines))
 
 
 def _seen_of(triage: Any, keys: list[str] | None, rule: str | None, seen: int | None = None) -> Mapping[str, int]:
@@ -174,10 +173,11 @@ def _seen_of(triage: Any, keys: list[str] | None, rule: str | None, seen: int | 
 
 def _tell(acted: Any, what: str) -> None:
     """Says how many were done. Raises ``LeftAlone`` with each that was not."""
-    output().print(f"{len(acted.done):,} findings are {what}.", highlight=False)
+    done = "1 finding is" if len(acted.done) == 1 else f"{len(acted.done):,} findings are"
+    output().print(f"{done} {what}.", highlight=False)
     left = [*map(str, acted.conflicts), *map(str, acted.refused)]
     if left:
-        raise LeftAlone(f"{len(left):,} were left alone:\n" + "\n".join(left))
+        raise LeftAlone(f"{len(left):,} left alone:\n" + "\n".join(left))
 
 
 @findings.command()
@@ -367,18 +367,18 @@ def news(
     json_output: Json = False,
 ) -> None:
     """Show what the last run found newly and what it found fixed, by who can mend it."""
-    from operations.notices import notices
+    from operations.news import news_of
 
     store = _store(Home.from_environment())
     last = store.last_run()
     if last is None:
         raise SendError("No run yet. Start one: send run")
-    told = notices(store, run_id or last.run_id)
-    chosen = {name: notice for name, notice in told.items() if owner in (None, name)}
+    told = news_of(store, run_id or last.run_id)
+    chosen = {name: its for name, its in told.items() if owner in (None, name)}
     if json_output:
-        print_json({name: notice.as_data() for name, notice in chosen.items()})
+        print_json({name: its.as_data() for name, its in chosen.items()})
         return
-    text = "\n".join(notice.as_markdown() for notice in chosen.values()) or "Nothing has changed.\n"
+    text = "\n".join(its.as_markdown() for its in chosen.values()) or "Nothing has changed.\n"
     out = output()
     out.print(Markdown(text) if out.is_terminal else text.rstrip("\n"), markup=False, highlight=False)
 

@@ -30,7 +30,7 @@ from flows.reading import product_lines
 from flows.settings import LONDON
 from flows.summary import LoadLine, RuleLine, RunSummary
 from operations.corrections import Correction, Corrections
-from operations.notices import notices, write_notices
+from operations.news import news_of, write_news
 from operations.store import FindingCounts, IdentityAnswer, OperationsStore
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity, open_for_building, register_sources
 from warehouse.code import digest_of_code
@@ -285,7 +285,7 @@ class Run:
                         connection, run_id=self.run_id, as_at=self.moment.as_at, known_at=self.moment.known_at
                     )
                     self._counts = self.store.sync_findings(self.run_id, connection, self._results)
-                    write_notices(self.home.notices, self.run_id, notices(self.store, self.run_id))
+                    write_news(self.home.notices, self.run_id, news_of(self.store, self.run_id))
             self._dbt.build_after_checks()
             with open_for_building(self.home.building, self.home.temporary) as connection:
                 self._results += verify_contracts(connection, last)

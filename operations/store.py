@@ -211,6 +211,18 @@ class OperationsStore:
             yield connection
 
     @contextmanager
+    def reading_one_moment(self) -> Iterator[Connection]:
+        """A connection whose every answer is of the same moment, whatever is written meanwhile."""
+        options: dict[str, Any] = {"is_reading": True} if self._is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._engine.connect().execution_options(**options) as connection:
+            yield connection
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The store's file, where it is one of SQLite's."""
+        return Path(self._url.database) if self._is_sqlite and self._url.database else None
+
+    @contextmanager
     def writing(self, lock: int | None = None, *, is_shared: bool = False) -> Iterator[Connection]:
         """One transaction; with ``lock``, alone among those that take the same, or with ``is_shared`` beside others
         that share it. SQLite has one writer at a time anyhow.

@@ -236,8 +236,8 @@ class _Acting:
 
     def _standing(self) -> list[_Row]:
         """The rows that nothing has gone against yet."""
-        left = {problem.finding_key for problem in self._imported.problems}
-        return [row for key, row in self._rows.items() if key not in left]
+        left = {problem.row for problem in self._imported.problems}
+        return [row for row in self._rows.values() if row.place not in left]
 
     def _together(
         self, rows: Iterable[_Row], alike: Callable[[_Row], tuple[Any, ...]], act: Callable[[list[_Row]], Acted]

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from alembic import command
-from alembic.config import Config
 
 from operations.schema import Base
-from operations.store import MIGRATIONS, FindingCounts, OperationsStore, StoreUnavailable
+from operations.store import FindingCounts, OperationsStore, StoreUnavailable
 from operations.triage import FixLine, Triage
 from tests.operations.nights import AS_AT, FIRST_NIGHT, STATES, Nights, Result, finding
+from tests.operations.older import OF_AN_OLDER_RELEASE, make_store_of, rows
 
 Open = Callable[[], OperationsStore]
 
@@ -323,16 +322,6 @@ def test_a_run_decides_once_on_a_product(store: OperationsStore, url: str) -> No
 # Opening
 
 
-def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    engine = sqlalchemy.create_engine(url)
-    try:
-        with engine.begin() as connection:
-            result = connection.exec_driver_sql(query)
-            return [tuple(row) for row in result] if result.returns_rows else []
-    finally:
-        engine.dispose()
-
-
 def test_a_store_is_made_from_empty_as_its_schema_says(store: OperationsStore, url: str) -> None:
     engine = sqlalchemy.create_engine(url)
     made = sqlalchemy.inspect(engine)
@@ -387,31 +376,6 @@ def test_the_last_explanation_of_a_finding_stands_whichever_year_it_was_written_
     }
 
 
-def make_store_of(url: str, version: str) -> None:
-    """Makes a store as an older release had it: the migrations up to its version and no further."""
-    if "sqlite" in url:
-        Path(sqlalchemy.make_url(url).database or "").parent.mkdir()
-    engine = sqlalchemy.create_engine(url)
-    with engine.begin() as connection:
-        configuration = Config()
-        configuration.set_main_option("script_location", str(MIGRATIONS))
-        configuration.attributes["connection"] = connection
-        command.upgrade(configuration, version)
-    engine.dispose()
-
-
-OF_AN_OLDER_RELEASE = (
-    "insert into run values ('run-1', '2026-06-30', '2026-06-30 18:00:00', '2026-06-30 18:00:00', null, 'done', null, "
-    "'{}')",
-    "insert into finding (finding_key, rule_id, rule_name, severity, owner, organisation, dataset, remedy, "
-    "first_seen_at, state, last_seen_at, last_run_id) values ('k1', 'late', 'Late', 'query', 'sen_team', 'education', "
-    "'landing/ehc_case__plan', 'Mend it.', '2026-06-30 18:00:00', 'reopened', '2026-07-02 18:00:00', 'run-1')",
-    *(
-        f"insert into finding_event (finding_key, run_id, event, at) "
-        f"values ('k1', 'run-{number}', '{event}', '{at} 18:00:00')"
-        for number, event, at in ((1, "new", "2026-06-30"), (2, "fixed", "2026-07-01"), (3, "reopened", "2026-07-02"))
-    ),
-)
 EXPLAINED_BEFORE = (
     "insert into explanation values (1, 'k1', 'late', 2027, 'The school was closed.', 'A. Officer', "
     "'2026-07-01 09:00:00')"

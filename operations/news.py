@@ -1,6 +1,6 @@
-"""Notices: what newly fails and what is newly fixed, grouped by who can mend it; never the whole list again.
+"""News: what newly fails and what is newly fixed, grouped by who can mend it; never the whole list again.
 
-A notice is plain data and names children by ``child_id`` alone, with no value, record or file: it may be mailed.
+It is plain data and names children by ``child_id`` alone, with no value, record or file: it may be mailed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ TOLD = ("new", "reopened", "fixed")
 
 
 @dataclass(frozen=True)
-class NoticeLine:
-    """What became of one rule's findings in a run: how many, and of which children (at most ``CHILDREN_NAMED``)."""
+class NewsLine:
+    """What became of one rule's findings in a run: how many, of how many children, the first of them by id."""
 
     rule_id: str
     rule_name: str
@@ -33,18 +33,19 @@ class NoticeLine:
     extract: str | None
     remedy: str
     findings: int
+    children: int
     child_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Notice:
+class News:
     """What one owner is told of a run. ``corrections_lifted`` are the numbers of corrections that the run ended."""
 
     owner: str
     run_id: str
-    new: tuple[NoticeLine, ...]
-    reopened: tuple[NoticeLine, ...]
-    fixed: tuple[NoticeLine, ...]
+    new: tuple[NewsLine, ...]
+    reopened: tuple[NewsLine, ...]
+    fixed: tuple[NewsLine, ...]
     corrections_lifted: tuple[int, ...]
     standing: int
 
@@ -54,11 +55,11 @@ class Notice:
         return not (self.new or self.reopened or self.fixed or self.corrections_lifted)
 
     def as_data(self) -> dict[str, Any]:
-        """The notice as plain values."""
+        """The news as plain values."""
         return asdict(self)
 
     def as_markdown(self) -> str:
-        """The notice as text for a person."""
+        """The news as text for a person."""
         lines = [f"# {self.owner}: what changed in run {self.run_id}", ""]
         for heading, told in (
             ("Newly failing", self.new),
@@ -69,8 +70,8 @@ class Notice:
                 continue
             lines += [f"## {heading}: {sum(line.findings for line in told):,}", ""]
             for line in told:
-                more = line.findings - len(line.child_ids)
-                children = ", ".join(line.child_ids) + (f" and {more:,} more" if line.child_ids and more > 0 else "")
+                more = line.children - len(line.child_ids)
+                children = ", ".join(line.child_ids) + (f" and {more:,} more" if more else "")
                 where = f" in {line.extract}" if line.extract else ""
                 lines.append(f"- {line.findings:,} × {line.rule_name} ({line.severity}, `{line.rule_id}`{where})")
                 lines += [f"  - children: {children}"] if children else []
@@ -83,12 +84,12 @@ class Notice:
         return "\n".join(lines) + "\n"
 
 
-def notices(store: OperationsStore, run_id: str) -> dict[str, Notice]:
+def news_of(store: OperationsStore, run_id: str) -> dict[str, News]:
     """What each owner is to be told of a run, by owner; those for whom nothing changed are left out."""
     turn, found = FindingEventRecord, FindingRecord
     of_rule = (found.owner, turn.event, found.rule_id, found.rule_name, found.severity, found.extract, found.remedy)
     told = (
-        select(*of_rule, func.count().label("findings"))
+        select(*of_rule, func.count().label("findings"), func.count(found.child_id.distinct()).label("children"))
         .join(found, found.finding_key == turn.finding_key)
         .where(turn.run_id == run_id, turn.event.in_(TOLD))
         .group_by(*of_rule)
@@ -125,16 +126,17 @@ def notices(store: OperationsStore, run_id: str) -> dict[str, Notice]:
         corrections: dict[str, list[int]] = {}
         for owner, correction_id in connection.execute(lifted):
             corrections.setdefault(owner, []).append(correction_id)
-    by_owner: dict[str, dict[str, list[NoticeLine]]] = {}
+    by_owner: dict[str, dict[str, list[NewsLine]]] = {}
     for row in lines:
         of_children = children.get((row.owner, row.event, row.rule_id, row.extract), [])
-        line = NoticeLine(
-            row.rule_id, row.rule_name, row.severity, row.extract, row.remedy, int(row.findings), tuple(of_children)
+        line = NewsLine(
+            *(row.rule_id, row.rule_name, row.severity, row.extract, row.remedy),
+            *(int(row.findings), int(row.children), tuple(of_children)),
         )
         by_owner.setdefault(row.owner, {}).setdefault(row.event, []).append(line)
     owners = sorted({*by_owner, *corrections})
     return {
-        owner: Notice(
+        owner: News(
             owner=owner,
             run_id=run_id,
             new=tuple(by_owner.get(owner, {}).get("new", ())),
@@ -147,14 +149,14 @@ def notices(store: OperationsStore, run_id: str) -> dict[str, Notice]:
     }
 
 
-def write_notices(folder: Path, run_id: str, told: Mapping[str, Notice]) -> Path:
-    """Writes a run's notices as ``<folder>/<run_id>.json``, whole, for its owner alone; gives the file."""
+def write_news(folder: Path, run_id: str, told: Mapping[str, News]) -> Path:
+    """Writes a run's news as ``<folder>/<run_id>.json``, whole, for its owner alone; gives the file."""
     folder.mkdir(parents=True, exist_ok=True)
     written_at = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     content = {
         "run_id": run_id,
         "written_at": written_at.isoformat(),
-        "notices": {owner: notice.as_data() for owner, notice in told.items()},
+        "news": {owner: news.as_data() for owner, news in told.items()},
     }
     path = folder / f"{run_id}.json"
     write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
