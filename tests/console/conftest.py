@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ PEOPLE = {
 TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 
+Fields = Mapping[str, str | Sequence[str]]
 Answer = Any
 """A response of the test client, whose library's types differ by release."""
 
@@ -51,7 +52,9 @@ class Browser:
         """A page, not following where it leads."""
         return self.client.get(path)
 
-    def post(self, path: str, fields: Mapping[str, str | list[str]] | None = None, *, of: str = "/password") -> Answer:
+    def post(
+        self, path: str, fields: Mapping[str, str | Sequence[str]] | None = None, *, of: str = "/password"
+    ) -> Answer:
         """Sends a form with the token of the page ``of``."""
         found = TOKEN.search(self.client.get(of).text)
         assert found, f"{of} has no form"
