@@ -197,7 +197,7 @@ class OperationsStore:
         self._engine.dispose()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
         """A connection that only reads: it does not wait for a writer, nor does one wait for it."""
         with self._engine.connect().execution_options(is_reading=True) as connection:
             yield connection
@@ -230,7 +230,7 @@ class OperationsStore:
 
     def explanations(self) -> dict[str, Explanation]:
         """The explanation that stands for each finding, by its key, whichever year it was written in."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(ExplanationRecord.__table__).order_by(ExplanationRecord.explanation_id))
             return {
                 row.finding_key: Explanation(
@@ -269,7 +269,7 @@ class OperationsStore:
         query = select(IdentityAnswerRecord.__table__).order_by(IdentityAnswerRecord.answer_id)
         if known_at is not None:
             query = query.where(IdentityAnswerRecord.at <= known_at)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query).all()
         last: dict[tuple[Person, Person], IdentityAnswer] = {}
         for row in rows:
@@ -280,7 +280,7 @@ class OperationsStore:
     def _upgrade(self) -> None:
         """Runs the migrations that the store lacks, in one transaction."""
         versions = sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-        with self._reading() as connection:
+        with self.reading() as connection:
             if _version(connection) == versions[-1]:
                 return
         with self._writing(MIGRATION_LOCK) as connection:
@@ -335,7 +335,7 @@ class OperationsStore:
 
     def last_run(self) -> RunOutcome | None:
         """The run that began last, or None before the first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = (
                 connection.execute(
                     select(
@@ -381,7 +381,7 @@ class OperationsStore:
 
     def results(self, run_id: str) -> list[dict[str, Any]]:
         """How each rule ended in the run, by dataset and rule."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(*CheckResultRecord.__table__.columns)
                 .where(CheckResultRecord.run_id == run_id)
@@ -391,7 +391,7 @@ class OperationsStore:
 
     def first_seen(self) -> pa.Table:
         """Every finding known, as ``finding_key``, ``first_seen_at`` (UTC) and ``state``, for DuckDB to join."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(FindingRecord.finding_key, FindingRecord.first_seen_at, FindingRecord.state)
             ).fetchall()
@@ -452,12 +452,12 @@ class OperationsStore:
         if owner is not None:
             wanted = wanted.where(FindingRecord.owner == owner)
         wanted = wanted.order_by(FindingRecord.first_seen_at.desc(), FindingRecord.rule_id, FindingRecord.finding_key)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [dict(row) for row in connection.execute(wanted.limit(limit)).mappings()]
 
     def history(self, finding_key: str) -> list[tuple[str, str, datetime]]:
         """What became of a finding, in order: event (new, fixed, reopened), run and time."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(FindingEventRecord.event, FindingEventRecord.run_id, FindingEventRecord.at)
                 .where(FindingEventRecord.finding_key == finding_key)
@@ -467,7 +467,7 @@ class OperationsStore:
 
     def open_findings_by_owner(self) -> dict[str, int]:
         """How many findings stand open with each owner."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(FindingRecord.owner, func.count())
                 .where(FindingRecord.state != "fixed")
@@ -500,7 +500,7 @@ class OperationsStore:
     def held_products(self) -> dict[str, tuple[str, ...]]:
         """The products that the last gate which decided on them held, with its reasons."""
         last = select(func.max(PublicationRecord.publication_id)).group_by(PublicationRecord.product)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(PublicationRecord.product, PublicationRecord.reasons)
                 .where(PublicationRecord.publication_id.in_(last), PublicationRecord.outcome == "held")
