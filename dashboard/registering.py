@@ -23,6 +23,7 @@ TABLES = {
     ),
     "benchmark_figure": "indicator_id varchar, part varchar, figure varchar, sign integer",
     "statistical_neighbour": "la_code varchar",
+    "accepted": "indicator_id varchar, accepted_at timestamp",
     "published": (
         "indicator_id varchar, period_kind varchar, period_start date, breakdown varchar, breakdown_value varchar, "
         "period_end date, numerator bigint, denominator bigint, value double, known_at timestamp"
