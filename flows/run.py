@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from checks.findings import capture_findings
+from checks.findings import capture_findings, register_fixed
 from checks.gates import DASHBOARD_GATES, INSPECTION_GATES, GateDecision, decide_gates, read_gates
 from checks.rules import INSPECTION_LAYER, inspection_contract_paths
 from checks.verification import RuleResult, contract_paths, verify_contracts
@@ -43,6 +43,7 @@ from flows.settings import LONDON
 from flows.summary import DeliveryLine, LoadLine, RuleLine, RunSummary
 from operations.corrections import Correction, Corrections
 from operations.deliveries import Delivery, record_deliveries
+from operations.fixed import fixed_findings
 from operations.jobs import last_delivered, record_loads
 from operations.news import news_of, write_news
 from operations.notices import Notice
@@ -372,6 +373,7 @@ class Run:
                     )
                     self._counts = self.store.sync_findings(self.run_id, connection, self._results)
                     write_news(self.home.notices, self.run_id, news_of(self.store, self.run_id))
+                register_fixed(connection, fixed_findings(self.store, self.moment.known_at))
             self._dbt.build_after_checks()
             with open_for_building(self.home.building, self.home.temporary) as connection:
                 write_tables(connection, self.configuration.dashboard, self.configuration.la_name)
