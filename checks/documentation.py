@@ -32,6 +32,7 @@ LAYERS = {
     "landing": "What is delivered: the extracts as they came",
     "core": "The warehouse: what the models promise",
     "lists": "The lists: what is published",
+    "intermediate": "The indicators as they are counted",
     "dashboard": "The dashboard: the indicators and what they are compared with",
 }
 

@@ -105,6 +105,16 @@ def capture_findings(
     return captured
 
 
+def register_fixed(connection: duckdb.DuckDBPyConnection, fixed: pa.Table) -> None:
+    """Writes ``checks.fixed_finding`` anew: the findings that were mended by the run's known_at, of the indicators."""
+    connection.register("finding_fixed", fixed)
+    try:
+        connection.execute("create schema if not exists checks")
+        connection.execute("create or replace table checks.fixed_finding as from finding_fixed")
+    finally:
+        connection.unregister("finding_fixed")
+
+
 def _capture_rows(connection: duckdb.DuckDBPyConnection, number: int, result: RuleResult) -> None:
     """Runs the rule's query once more, into ``finding_row``."""
     query = result.rule.query

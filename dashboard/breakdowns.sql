@@ -102,44 +102,17 @@ placements as (
     group by counted_day.child_id, counted_day.day
 ),
 
--- an episode that a later census does not hold any more ended at the census that last held it
-involvements as (
-    select
-        child_id,
-        referral_date as start_date,
-        coalesce(closure_date, case when not is_open then census_reference_date end) as end_date,
-        3 as rank,
-        'In need' as status
-    from core.fct_cin_episode
-    union all
-    select
-        child_id,
-        start_date,
-        coalesce(end_date, case when not is_open then census_reference_date end) as end_date,
-        2 as rank,
-        'On a protection plan' as status
-    from core.fct_child_protection_plan
-    union all
-    select
-        child_id,
-        start_date,
-        end_date,
-        1 as rank,
-        'Looked after' as status
-    from core.fct_looked_after_episode
-),
-
 involved as (
     select
         counted_day.child_id,
         counted_day.day,
-        min_by(involvements.status, involvements.rank) as status
+        min_by(spell.status, spell.rank) as status
     from counted_day
-    inner join involvements
+    inner join social_care_spell as spell
         on
-            counted_day.child_id = involvements.child_id
-            and counted_day.day >= involvements.start_date
-            and counted_day.day < coalesce(involvements.end_date, date '9999-12-31')
+            counted_day.child_id = spell.child_id
+            and counted_day.day >= spell.start_date
+            and counted_day.day < coalesce(spell.end_date, date '9999-12-31')
     group by counted_day.child_id, counted_day.day
 )
 

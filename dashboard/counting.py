@@ -12,6 +12,7 @@ from connectors.errors import SendError
 from dashboard.definitions import PERIOD_KINDS, Catalogue, Definition, Population
 
 PERIODS = Path(__file__).with_name("periods.sql")
+SPELLS = Path(__file__).with_name("spells.sql")
 BREAKDOWNS = Path(__file__).with_name("breakdowns.sql")
 SUMS_BY_PERIOD = Path(__file__).with_name("sums_by_period.sql")
 
@@ -27,6 +28,7 @@ def count_indicators(cursor: duckdb.DuckDBPyConnection, catalogue: Catalogue) ->
     ``IndicatorNotCounted`` naming the population whose SQL does not run.
     """
     cursor.execute(PERIODS.read_text(encoding="utf-8"))
+    cursor.execute(SPELLS.read_text(encoding="utf-8"))
     _make_populations(cursor, catalogue)
     cursor.execute(BREAKDOWNS.read_text(encoding="utf-8"))
     cursor.execute(

@@ -75,7 +75,8 @@ class Benchmark(_Strict):
 
 class Definition(_Strict):
     """One indicator. ``numerator`` and ``denominator`` are conditions on the population's rows; the ``_sum`` forms add
-    up an expression instead. Without a denominator the numerator is the value.
+    up an expression instead. Both may read the population's columns and, where it is of children, ``age`` and
+    ``nc_year`` on the day. Without a denominator the numerator is the value.
     """
 
     id: Annotated[str, Field(pattern=NAME)]
@@ -111,7 +112,7 @@ class Definition(_Strict):
             raise ValueError(f"{self.id} has both a denominator and a denominator_sum")
         if self.has_denominator != (self.denominator_definition is not None):
             raise ValueError(f"{self.id} must say its denominator in words if, and only if, it has one")
-        if self.has_denominator != (self.unit not in ("count", "pounds")):
+        if self.unit != "pounds" and self.has_denominator == (self.unit == "count"):
             needed = "has no" if self.has_denominator else "needs a"
             raise ValueError(f"{self.id} is a {self.unit}, which {needed} denominator")
         if (self.amber_tolerance is None) != (self.target is None):

@@ -19,10 +19,11 @@ TABLES = {
         "definition varchar, plain_english varchar, numerator_definition varchar, denominator_definition varchar, "
         "unit varchar, direction varchar, target double, amber_tolerance double, owner varchar, cadence varchar, "
         "audience varchar, source varchar, statutory_basis varchar, benchmark_source varchar, "
-        "is_person_count boolean, kind varchar, is_steady boolean, breakdowns varchar[]"
+        "is_person_count boolean, is_share boolean, kind varchar, is_steady boolean, breakdowns varchar[]"
     ),
     "benchmark_figure": "indicator_id varchar, part varchar, figure varchar, sign integer",
     "statistical_neighbour": "la_code varchar",
+    "accepted": "indicator_id varchar, accepted_at timestamp",
     "published": (
         "indicator_id varchar, period_kind varchar, period_start date, breakdown varchar, breakdown_value varchar, "
         "period_end date, numerator bigint, denominator bigint, value double, known_at timestamp"
@@ -135,6 +136,7 @@ def _catalogue_rows(catalogue: Catalogue) -> list[dict[str, object]]:
                     "priority": theme.priority,
                     "breakdowns": list(indicator.breakdowns),
                     "benchmark_source": indicator.benchmark.source if indicator.benchmark else None,
+                    "is_share": indicator.numerator is not None and indicator.denominator is not None,
                     "kind": population.kind,
                     "is_steady": population.is_steady,
                 }

@@ -50,6 +50,7 @@ sums as (
     select
         measure.indicator_id,
         measure.unit,
+        measure.has_denominator,
         period.period_kind,
         period.period_start,
         period.period_end,
@@ -89,11 +90,11 @@ select
     breakdown_value,
     round(numerator)::bigint as numerator,
     round(denominator)::bigint as denominator,
-    case unit
-        when 'percent' then 100 * numerator::double / nullif(denominator, 0)
-        when 'rate_per_10000' then 10000 * numerator::double / nullif(denominator, 0)
-        when 'weeks' then numerator::double / nullif(denominator, 0) / 7
-        when 'ratio' then numerator::double / nullif(denominator, 0)
-        else numerator::double
+    case
+        when not has_denominator then numerator::double
+        when unit = 'percent' then 100 * numerator::double / nullif(denominator, 0)
+        when unit = 'rate_per_10000' then 10000 * numerator::double / nullif(denominator, 0)
+        when unit = 'weeks' then numerator::double / nullif(denominator, 0) / 7
+        else numerator::double / nullif(denominator, 0)
     end as value
 from sums;

@@ -88,6 +88,9 @@ sources:
   # high_needs_spend:             # the high needs ledger, by placement and month
   #   kind: csv
   #   path: extracts/high_needs_spend
+  # local_figures:                # residents aged 0 to 25, members of the parent carer forum
+  #   kind: csv
+  #   path: extracts/local_figures
   # term_dates:                   # school terms
   #   kind: csv
   #   path: extracts/term_dates
@@ -158,6 +161,7 @@ sources:
   youth_justice: {{kind: csv, path: borough/extracts/youth_justice}}
   improvement_plan: {{kind: csv, path: borough/extracts/improvement_plan}}
   targets: {{kind: csv, path: borough/extracts/targets}}
+  local_figures: {{kind: csv, path: borough/extracts/local_figures}}
   postcodes: {{kind: csv, path: borough/extracts/postcodes}}
   la_codes: {{kind: csv, path: borough/extracts/la_codes}}
   dfe_ehc_plans: {{kind: zip, path: borough/extracts/dfe_ehc_plans}}

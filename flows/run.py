@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import ParamSpec, TypeVar
 
-from checks.findings import capture_findings
+from checks.findings import capture_findings, register_fixed
 from checks.gates import DASHBOARD_GATES, INSPECTION_GATES, GateDecision, decide_gates, read_gates
 from checks.rules import INSPECTION_LAYER, inspection_contract_paths
 from checks.verification import RuleResult, contract_paths, verify_contracts
@@ -33,6 +33,7 @@ from flows.dashboard import standing_comments
 from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
 from flows.summary import FailedLoad, LoadLine, RuleLine, RunSummary
+from operations.fixed import fixed_findings
 from operations.store import FindingCounts, IdentityAnswer, OperationsStore
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity, open_for_building, register_sources
 from warehouse.code import digest_of_code
@@ -280,6 +281,7 @@ class Run:
                 )
                 if self._is_keeping:
                     self._counts = self.store.sync_findings(self.run_id, connection, self._results)
+                register_fixed(connection, fixed_findings(self.store, self.moment.known_at))
             self._dbt.build_after_checks()
             with open_for_building(self.home.building, self.home.temporary) as connection:
                 write_tables(connection, self.configuration.dashboard, self.configuration.la_name)

@@ -19,6 +19,9 @@ from synthetic.sheets import NOBODY, Sheet, day_column, text_column
 LOCAL_AUTHORITIES = Path(__file__).with_name("local_authorities.csv")
 HOMES_IN_AN_AREA, AREAS_IN_A_WARD = 8, 5
 RATED_MONTHS = 12
+# Residents aged 0 to 25 for each pupil, and families in the parent carer forum for each; both grow a little each year.
+RESIDENTS_A_PUPIL, FORUM_MEMBERS_A_PUPIL, GROWTH = 1.9, 0.006, 0.012
+COUNTED_YEARS = 6
 
 # Area, action, officer, indicators.
 ACTIONS = (
@@ -117,6 +120,27 @@ def make_targets(known: Known) -> Sheet:
         "amber_from": pa.array(ambers),
     }
     return Sheet("targets", "target", "targets.csv", _nobody(len(rows)), columns)
+
+
+def make_local_figures(known: Known) -> Sheet:
+    """Residents aged 0 to 25 at each mid-year, and the parent carer forum's members at the end of each quarter."""
+    rows: list[tuple[str, date, int, str]] = []
+    for ago in range(COUNTED_YEARS, -1, -1):
+        grown = known.children * (1 - GROWTH) ** ago
+        year = known.as_at.year - ago
+        estimate = ("population_0_to_25", date(year, 6, 30), round(grown * RESIDENTS_A_PUPIL), "ONS mid-year estimate")
+        members = max(5, round(grown * FORUM_MEMBERS_A_PUPIL))
+        quarters = [date(year, 3, 31), date(year, 6, 30), date(year, 9, 30), date(year, 12, 31)]
+        counts = [("parent_forum_members", day, members + n, "Forum's own count") for n, day in enumerate(quarters)]
+        rows += [row for row in (estimate, *counts) if row[1] <= known.as_at]
+    figures, days, values, origins = zip(*rows, strict=True)
+    columns = {
+        "figure": pa.array(figures),
+        "date": pa.array(days),
+        "value": pa.array(values),
+        "origin": pa.array(origins),
+    }
+    return Sheet("local_figures", "figure", "local_figures.csv", _nobody(len(rows)), columns)
 
 
 def make_terms(known: Known) -> Sheet:

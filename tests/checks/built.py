@@ -72,6 +72,7 @@ LANDED: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "core.fct_looked_after_review": ("ssda903__review", {"child": "S1", "review_date": DAY}),
     "core.fct_missing_episode": ("ssda903__missing", {"child": "S1", "missing_from": DAY}),
+    "core.fct_local_figure": ("local_figures__figure", {"figure": "population_0_to_25", "date": DAY}),
     "core.fct_target": ("targets__target", {"indicator": "plans_in_time", "period_start": DAY}),
     "core.fct_attainment": (
         "attainment__result",
@@ -364,6 +365,9 @@ CLEAN: dict[str, list[dict[str, Any]]] = {
     "core.fct_improvement_action": [{"action_id": "A1.1", "record_id": "A1.1"}],
     "core.fct_improvement_rating": [{"action_id": "A1.1", "rated_date": DAY, "record_id": f"A1.1|{DAY}"}],
     "core.fct_involvement": [{**CHILD, "involvement_id": "I1", "social_care_id": "S1", "record_id": "I1"}],
+    "core.fct_local_figure": [
+        {"figure": "population_0_to_25", "figure_date": DAY, "record_id": f"population_0_to_25|{DAY}"},
+    ],
     "core.fct_looked_after_review": [
         {**CHILD, "social_care_id": "S1", "review_date": DAY, "record_id": f"S1|{DAY}"},
     ],

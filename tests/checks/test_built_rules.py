@@ -128,6 +128,7 @@ BEGINS = [
     ("core.fct_cin_plan", "start_date", f"S1|{built.DAY}|{{}}"),
     ("core.fct_section_47", "start_date", f"S1|{built.DAY}|{{}}"),
     ("core.fct_improvement_rating", "rated_date", "A1.1|{}"),
+    ("core.fct_local_figure", "date", "population_0_to_25|{}"),
     ("core.fct_involvement", "invo_involvement_start_date", "I1"),
     ("core.fct_looked_after_review", "review_date", "S1|{}"),
     ("core.fct_missing_episode", "missing_from", "S1|{}"),

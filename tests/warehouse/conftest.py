@@ -15,6 +15,7 @@ import pyarrow
 import pytest
 import yaml
 
+from checks.findings import FINDING_COLUMNS
 from dashboard.definitions import the_catalogue
 from dashboard.registering import register_indicators
 from warehouse.build import MEMORY, register_survey
@@ -38,6 +39,7 @@ LISTS = sorted(path.stem for path in (PROJECT / "models" / "lists").glob("list_*
 """The lists made from extracts; the records to correct are made from findings."""
 SEN2_TABLES = sorted(path.stem for path in (PROJECT / "models" / "marts" / "sen2").glob("*.sql"))
 ANNEX_A_LISTS = ("annex_a_list_1", "annex_a_list_2")
+FIXED_COLUMNS = {"owner": "varchar", "extract": "varchar", "first_seen_at": "timestamp", "fixed_at": "timestamp"}
 WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
 KNOWN_AT = datetime(2025, 6, 30, 20, 0)
 AS_AT = date(2025, 6, 30)
@@ -155,6 +157,24 @@ class Warehouse:
 
 
 Build = Callable[..., Warehouse]
+
+
+def build_after_checks(dbt: Dbt, warehouse: Warehouse, findings: Iterable[Row] = (), fixed: Iterable[Row] = ()) -> None:
+    """Builds what is made of findings, in a warehouse on which the checks found, and the stewards mended, these."""
+    warehouse.connection.execute("create or replace table checks.extract (extract varchar, owner varchar)")
+    rows = {"finding": (FINDING_COLUMNS, findings), "fixed_finding": (FIXED_COLUMNS, fixed)}
+    for table, (columns, records) in rows.items():
+        defined = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        warehouse.connection.execute(f"create or replace table checks.{table} ({defined})")
+        for record in records:
+            names, marks = ", ".join(record), ", ".join("?" * len(record))
+            warehouse.connection.execute(
+                f"insert into checks.{table} ({names}) values ({marks})", list(record.values())
+            )
+    warehouse.connection.close()
+    result = dbt.invoke(warehouse.path, "build", "--select", "tag:after_checks")
+    assert result.success, [r.message for r in result.result]
+    warehouse.connection = duckdb.connect(str(warehouse.path))
 
 
 @pytest.fixture(scope="session")

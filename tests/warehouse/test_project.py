@@ -14,7 +14,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.warehouse.conftest import ANNEX_A_LISTS, LISTS, PROJECT, SEN2_TABLES, Build, Dbt, dbt_folders
+from tests.warehouse.conftest import (
+    ANNEX_A_LISTS,
+    LISTS,
+    PROJECT,
+    SEN2_TABLES,
+    Build,
+    Dbt,
+    build_after_checks,
+    dbt_folders,
+)
 from tests.warehouse.landed import (
     case,
     commissioned,
@@ -27,7 +36,7 @@ from tests.warehouse.landed import (
     visit,
 )
 
-MARTS = ("core", "lists", "sen2", "annex_a")
+MARTS = ("core", "lists", "sen2", "annex_a", "dashboard")
 
 
 def models(dbt: Dbt) -> dict[str, Any]:
@@ -99,7 +108,7 @@ def test_every_core_and_list_column_says_whether_it_is_personal(dbt: Dbt) -> Non
 
 
 def test_every_core_and_list_model_has_contract_owner_group_and_access(dbt: Dbt) -> None:
-    assert len(marts(dbt)) == 72
+    assert len(marts(dbt)) == 76
     for model in marts(dbt).values():
         assert model.contract.enforced, model.name
         assert model.config.meta["owner"], model.name
@@ -209,17 +218,9 @@ def test_sqlfluff_finds_nothing_to_say() -> None:
 
 def test_findings_become_the_list_of_records_to_correct(dbt: Dbt, build: Build) -> None:
     warehouse = build({})
-    columns = [c.name for c in models(dbt)["list_records_to_correct"].columns.values() if c.data_type == "varchar"]
-    typed = ", ".join(f"{name} varchar" for name in columns)
-    warehouse.connection.execute(f"create table checks.finding ({typed}, source_row bigint, first_seen_at timestamp)")
-    warehouse.connection.execute(
-        "insert into checks.finding (finding_key, rule_id, severity, source_file, source_row, first_seen_at, state)"
-        "values ('f1', 'upn_check_letter_wrong', 'error', 'child.csv', 7, '2025-06-30 20:00', 'new')"
-    )
-    warehouse.connection.close()
-    result = dbt.invoke(warehouse.path, "build", "--select", "tag:after_checks")
-    assert result.success, [r.message for r in result.result]
-    warehouse.connection = duckdb.connect(str(warehouse.path))
+    finding = {"finding_key": "f1", "rule_id": "upn_check_letter_wrong", "severity": "error", "state": "new"}
+    where = {"source_file": "child.csv", "source_row": 7, "first_seen_at": datetime(2025, 6, 30, 20)}
+    build_after_checks(dbt, warehouse, [{**finding, **where}])
     row = warehouse.row("select finding_key, source_file, source_row, state from lists.list_records_to_correct")
     assert row == {"finding_key": "f1", "source_file": "child.csv", "source_row": 7, "state": "new"}
 

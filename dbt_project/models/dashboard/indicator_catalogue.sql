@@ -21,6 +21,7 @@ select
     statutory_basis,
     benchmark_source,
     is_person_count,
+    is_share,
     kind as counted_as
 from {{ source('indicators', 'catalogue') }}
 order by position

@@ -12,6 +12,9 @@ def model(dbt: Any, session: Any) -> duckdb.DuckDBPyRelation:
     """One row per indicator, kind of period, period, breakdown and value of it."""
     dbt.config(materialized="table")
     dbt.source("landing", "run")
+    dbt.source("indicators", "catalogue")
     dbt.source("checks", "finding")
+    dbt.source("checks", "fixed_finding")
     dbt.ref("identity__record_child")
+    dbt.ref("int_indicator_count")
     return count_indicators(session._cursor, the_catalogue().counted(is_after_checks=True))
