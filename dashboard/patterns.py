@@ -48,12 +48,13 @@ class Grid:
     """The counts of one or more indicators that share a count.
 
     ``counts`` is measures x periods x columns; column 0 is the total, and each group of ``breakdowns`` the columns of
-    one breakdown.
+    one breakdown. ``is_known`` is measures x periods: not every measure is counted for every kind of period.
     """
 
     periods: Sequence[Period]
     counts: Counts
     breakdowns: Sequence[Sequence[int]]
+    is_known: Mask
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,10 @@ def _months_within(grid: Grid, months: list[int], whole: int) -> list[int]:
 
 
 def _is_sum(grid: Grid, whole: int, parts: list[int]) -> bool:
-    return bool((grid.counts[:, whole] == grid.counts[:, parts].sum(axis=1)).all())
+    """Whether a period's counts are the sums of the parts', by every measure that has them all."""
+    measures = grid.is_known[:, [whole, *parts]].all(axis=1)
+    sums = grid.counts[measures][:, parts].sum(axis=1)
+    return bool(measures.any() and (grid.counts[measures, whole] == sums).all())
 
 
 def _is_small(sums: Counts, below: int) -> Mask:

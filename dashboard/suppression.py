@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from connectors.configuration import DisclosureControl
-from dashboard.patterns import Counts, Grid, Period, withheld
+from dashboard.patterns import Counts, Grid, Mask, Period, withheld
 
 AUDIENCES = ("board", "public")
 WITHHELD, NOT_AVAILABLE = "[c]", "[x]"
@@ -25,12 +25,13 @@ WITHHELD, NOT_AVAILABLE = "[c]", "[x]"
 TOTAL = ("all", "all")
 Z_95 = 1.959964
 
+# What counts persons, and means over persons: their sum is none, but who reads how many it is over counts children.
 CELLS = """
     with persons as (
         select indicator.*, catalogue.unit
         from dashboard.indicator
         inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
-        where catalogue.is_person_count
+        where catalogue.is_person_count or catalogue.unit in ('weeks', 'ratio')
     ),
 
     -- a value with nothing in a period may have no row there; where it has to be withheld it needs one
@@ -210,28 +211,37 @@ def _grid_of(family: Sequence[_Indicator]) -> tuple[Grid, list[tuple[list[int], 
         columns.insert(0, TOTAL)
     places = []
     measures: list[Counts] = []
+    known: list[Mask] = []
     for member in family:
         at = [periods.index(period) for period in member.periods], [columns.index(column) for column in member.columns]
         places.append(at)
         for measure in member.measures:
             whole = np.zeros((len(periods), len(columns)), dtype=np.int64)
             whole[np.ix_(*at)] = measure
-            if not any(np.array_equal(whole, known) for known in measures):
-                measures.append(whole)
-    measures += _differences(measures)
+            measures.append(whole)
+            known.append(np.isin(np.arange(len(periods)), at[0]))
+    for more, less, is_known in _differences(measures, known):
+        measures.append(more - less)
+        known.append(is_known)
     breakdowns: dict[str, list[int]] = {}
     for position, (breakdown, _) in enumerate(columns[1:], start=1):
         breakdowns.setdefault(breakdown, []).append(position)
-    return Grid(periods, np.stack(measures), list(breakdowns.values())), places
+    return Grid(periods, np.stack(measures), list(breakdowns.values()), np.stack(known)), places
 
 
-def _differences(measures: Sequence[Counts]) -> list[Counts]:
-    """What one count has more than another everywhere: a reader has it by subtraction.
+def _differences(measures: Sequence[Counts], known: Sequence[Mask]) -> list[tuple[Counts, Counts, Mask]]:
+    """The pairs of which one count has more than the other everywhere: a reader has the difference by subtraction.
 
     So the plans with an exception are told by the figures that include and that exclude them.
     """
-    pairs = ((more, less) for more in measures for less in measures if more is not less)
-    return [more - less for more, less in pairs if (more >= less).all() and less.any() and (more > less).any()]
+    pairs = []
+    for i, more in enumerate(measures):
+        for j, less in enumerate(measures):
+            both = known[i] & known[j]
+            if i != j and (more >= less)[both].all() and less[both].any() and (more > less)[both].any():
+                shared = both[:, np.newaxis]
+                pairs.append((more * shared, less * shared, both))
+    return pairs
 
 
 def _in_order(period: Period) -> tuple[str, date, date]:
@@ -255,9 +265,8 @@ def _published(audience: str, round_to: int) -> str:
         select
             indicator.*,
             catalogue.unit,
-            -- the sum behind a mean is no count of children
-            catalogue.unit not in ('percent', 'count', 'rate_per_10000') as is_mean,
-            catalogue.is_person_count and {str(round_to > 1).lower()} as is_rounded,
+            catalogue.unit in ('weeks', 'ratio') as is_mean,
+            (catalogue.is_person_count or is_mean) and {str(round_to > 1).lower()} as is_rounded,
             coalesce(pattern.{audience}, false) as is_withheld
         from dashboard.indicator
         inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id

@@ -73,6 +73,11 @@ class Home:
         return self.folder / "warehouse" / "drawings"
 
     @property
+    def digests(self) -> Path:
+        """The weekly digests of what is due, one folder a day: they name caseworkers and case references."""
+        return self.folder / "notices" / "digests"
+
+    @property
     def link_quality(self) -> Path:
         """How good the links of the last run are, as last measured."""
         return self.folder / "warehouse" / "link_quality.json"

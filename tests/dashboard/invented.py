@@ -30,8 +30,9 @@ def invented_indicators(
     """A connection with ``dashboard.indicator`` and its catalogue over ``months`` months to August 2026.
 
     ``timeliness`` is a percentage, ``issued`` the count of its denominator, ``active`` a state at each month's end,
-    ``training`` no count of children. ``monthly`` is how many plans are issued in a month; ``copies`` makes more
-    indicators of each kind; where ``is_sparse``, a breakdown value with nothing in a period has no row there.
+    ``waits`` a mean over its denominator, ``training`` no count of children. ``monthly`` is how many plans are issued;
+    ``copies`` makes more indicators of each kind; where ``is_sparse``, a breakdown value with nothing in a period has
+    no row there.
     """
     connection = duckdb.connect(config={"threads": "1"})
     connection.execute(f"select setseed({(seed % 1000) / 1000})")
@@ -123,6 +124,9 @@ def invented_indicators(
             name="active", numerator="where true", denominator="null", since=state, kinds="kind in ('month', 'quarter')"
         ),
         flows.format(
+            name="waits", numerator="where true", denominator="count(event.day)", since=flow, kinds="kind = 'month'"
+        ),
+        flows.format(
             name="training", numerator="where is_in_time", denominator="null", since=flow, kinds="kind = 'month'"
         ),
     ):
@@ -149,18 +153,21 @@ def invented_indicators(
                 when indicator_id like 'timeliness%' then 'Plans issued in 20 weeks'
                 when indicator_id like 'issued%' then 'Plans issued'
                 when indicator_id like 'active%' then 'Plans issued in nine months'
+                when indicator_id like 'waits%' then 'Weeks to a plan'
                 else 'Staff trained'
             end,
             'Do families get a plan in time?',
             'Of the plans issued in the period, those issued within 20 weeks of the request.',
             'How many families got their plan within the 20 weeks the law gives.',
             'Plans issued in 20 weeks', 'Plans issued',
-            case when max(denominator) is null then 'count' else 'percent' end,
+            case
+                when indicator_id like 'waits%' then 'weeks' when max(denominator) is null then 'count' else 'percent'
+            end,
             case when indicator_id like 'timeliness%' then 'higher' else 'neither' end,
             case when indicator_id like 'timeliness%' then 80 end, 10,
             'Head of SEND', 'monthly', case when indicator_id like 'training%' then 'board' else 'public' end,
             'Case system', 'SEND Regulations 2014, reg. 13(2)', 'DfE, education, health and care plans',
-            indicator_id not like 'training%'
+            indicator_id not like 'training%' and indicator_id not like 'waits%'
         from dashboard.indicator
         group by indicator_id
         """
@@ -175,6 +182,9 @@ def invented_indicators(
             end
         where indicator_id like 'timeliness%'
         """
+    )
+    connection.execute(
+        "update dashboard.indicator set numerator = numerator * 150, value = 150 / 7 where indicator_id like 'waits%'"
     )
     if is_sparse:
         connection.execute(

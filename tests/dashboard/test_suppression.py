@@ -110,7 +110,8 @@ def year_of(counts: np.ndarray) -> Grid:
         [counts.sum(axis=(2, 3))[:, :, None], counts.sum(axis=3), counts.sum(axis=2)], axis=2
     )  # measures x months x (all, two values, three values)
     rows = [[i for i, s in enumerate(MONTHS) if period.start <= s <= period.end] for period in periods]
-    return Grid(periods, np.stack([table[:, row].sum(axis=1) for row in rows], axis=1), [[1, 2], [3, 4, 5]])
+    counts = np.stack([table[:, row].sum(axis=1) for row in rows], axis=1)
+    return Grid(periods, counts, [[1, 2], [3, 4, 5]], np.ones(counts.shape[:2], dtype=bool))
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -221,9 +222,23 @@ def test_figures_that_count_no_children_are_shown_as_they_are(borough: duckdb.Du
     assert different[0][1] == 0
 
 
+def test_a_mean_over_few_is_withheld(borough: duckdb.DuckDBPyConnection) -> None:
+    told = borough.execute(
+        """
+        select count(*), count(board.value), count(board.denominator)
+        from dashboard.indicator_board as board
+        inner join dashboard.indicator as exact
+            using (indicator_id, period_kind, period_start, period_end, breakdown, breakdown_value)
+        where indicator_id = 'waits0' and exact.denominator between 1 and 4
+        """
+    ).fetchall()
+    assert told[0][0] > 0
+    assert told[0][1:] == (0, 0)
+
+
 def test_the_public_has_the_public_indicators_alone(borough: duckdb.DuckDBPyConnection) -> None:
     names = borough.execute("select distinct indicator_id from dashboard.indicator_public order by all").fetchall()
-    assert names == [("active0",), ("issued0",), ("timeliness0",)]
+    assert names == [("active0",), ("issued0",), ("timeliness0",), ("waits0",)]
 
 
 def test_a_board_may_choose_to_see_every_count(borough: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,93 @@
+"""``send dashboard`` on a published edition: what it shows, managers' comments, the pages made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from dashboard.edition import PRODUCT
+from dashboard.publishing import write_pages
+from flows.dashboard import NoDashboard, UnknownIndicator, build_pages, comment_on, published_edition
+from tests.dashboard.invented import invented_edition
+from tests.flows.conftest import SendHome
+from warehouse.build import PointInTime
+from warehouse.home import Home
+from warehouse.publication import publish, standing_publication
+
+MOMENT = PointInTime(date(2026, 9, 2), datetime(2026, 9, 2, 3))
+SAID = "Two psychologists left; both posts are filled."
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SendHome]:
+    """A home with an edition published and its operations store, without a run."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    home.create()
+    building = "'" + str(home.building) + "'"
+    with invented_edition(seed=7, months=14, monthly=60) as connection:
+        connection.execute(f"attach {building} as building")
+        connection.execute("create schema building.dashboard")
+        tables = {
+            name: "dashboard"
+            for (name,) in connection.execute(
+                "select table_name from duckdb_tables() where database_name = 'memory' and schema_name = 'dashboard' "
+                "and table_name <> 'indicator'"
+            ).fetchall()
+        }
+        connection.execute("update indicator_board set rag = 'red' where indicator_id = 'timeliness0'")
+        for name in tables:
+            connection.execute(f"create table building.dashboard.{name} as from memory.dashboard.{name}")
+        connection.execute("detach building")
+    publish(home, PRODUCT, tables, MOMENT, "20260902T030000-1", lambda folder: write_pages(folder, {}, home.drawings))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("SEND_OPERATIONS_URL", raising=False)
+        yield SendHome(home.folder)
+
+
+def test_the_commands_show_the_reds_take_a_comment_and_make_the_pages_anew(sent: SendHome) -> None:
+    home = Home(sent.folder)
+    site = home.published / PRODUCT / "site"
+    before = standing_publication(home, PRODUCT)
+    (red,) = sent.answer("dashboard", "show", "--red")
+    assert (red["indicator"], red["period"], red["rating"]) == ("timeliness0", "August 2026", "Red")
+    assert "is asked to comment on August 2026" in (site / "exceptions.html").read_text(encoding="utf-8")
+
+    kept = sent.send(
+        "dashboard", "comment", "timeliness0", "--month", "2026-08", "--text", SAID, "--by", "Head of SEND"
+    )
+    assert kept.returncode == 0, kept.stderr
+    assert SAID not in (site / "exceptions.html").read_text(encoding="utf-8")
+    assert sent.answer("dashboard", "build") == {"folder": str(site)}
+    assert SAID in (site / "exceptions.html").read_text(encoding="utf-8")
+    assert "is asked to comment" not in (site / "exceptions.html").read_text(encoding="utf-8")
+    assert standing_publication(home, PRODUCT) == before
+
+
+def test_a_comment_on_an_indicator_that_is_not_there_is_refused(sent: SendHome) -> None:
+    with pytest.raises(UnknownIndicator, match="send dashboard show"):
+        comment_on(Home(sent.folder), "no_such", date(2026, 8, 1), SAID, "Head of SEND")
+
+
+def test_the_pack_and_the_workbook_are_given_out_as_published(sent: SendHome, tmp_path: Path) -> None:
+    site = sent.folder / "published" / PRODUCT / "site"
+    for command, name in (("pack", "board-pack.pdf"), ("workbook", "indicators.xlsx")):
+        done = sent.send("dashboard", command, str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / name).read_bytes() == (site / name).read_bytes()
+
+
+def test_the_public_edition_has_no_comment_and_no_plan(sent: SendHome) -> None:
+    public = published_edition(Home(sent.folder), "public")
+    assert not public.actions
+    assert not any(indicator.comments for indicator in public.indicators)
+
+
+def test_without_a_published_dashboard_it_is_said_how_to_get_one(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with pytest.raises(NoDashboard, match="send run"):
+        published_edition(home)
+    with pytest.raises(NoDashboard, match="send run"):
+        build_pages(home)
