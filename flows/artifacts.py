@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from flows.logs import RunLog
+from flows.run import Run
 from flows.summary import RunSummary
 
 
-def keep_artifacts(summary: RunSummary, log: RunLog) -> None:
+def keep_artifacts(summary: RunSummary, run: Run) -> None:
     """Keeps the run's artifacts. A server that has gone away makes no run a failed one: what it published stands."""
+    if run.is_alone:
+        return
     loads = [
         {
             "extract": load.extract,
@@ -37,21 +39,19 @@ def keep_artifacts(summary: RunSummary, log: RunLog) -> None:
         }
         for line in summary.products
     ]
-    kept = [
-        keep_artifact(
-            create_markdown_artifact, summary.as_markdown(), key="nightly-summary", description="What this run did"
-        ),
-        keep_artifact(create_table_artifact, loads, key="nightly-loads", description="What was loaded, by extract"),
-        keep_artifact(create_table_artifact, gates, key="nightly-gates", description="What is published or held"),
-    ]
-    if not all(kept):
-        log.tell("prefect not reached", artifacts=kept.count(False))
+    is_kept = (
+        keep_artifact(create_markdown_artifact, summary.as_markdown(), "nightly-summary", "What this run did")
+        and keep_artifact(create_table_artifact, loads, "nightly-loads", "What was loaded, by extract")
+        and keep_artifact(create_table_artifact, gates, "nightly-gates", "What is published or held")
+    )
+    if not is_kept:
+        run.go_on_alone()
 
 
 def keep_artifact(create: Callable[..., Any], content: Any, key: str, description: str) -> bool:
     """Makes one artifact; False where Prefect's server does not answer any more."""
     try:
         create(content, key=key, description=description)
-    except httpx.HTTPError:
+    except httpx.TransportError:
         return False
     return True

@@ -17,6 +17,7 @@ from connectors.errors import SourceTooSlow, SourceUnavailable
 from flows.artifacts import keep_artifacts
 from flows.run import Run, plain_errors
 from flows.schedules import one_run_a_day
+from flows.steps import carry_out, load_all
 from flows.summary import LoadLine, RunSummary
 from warehouse.home import Home
 
@@ -76,14 +77,13 @@ def deliver(run: Run) -> None:
 def nightly(home: str, as_at: date | None = None, known_at: datetime | None = None) -> RunSummary:
     """One whole run on the home folder ``home``; ``as_at`` and ``known_at`` choose another day than today."""
     with Run.begin(Home(Path(home)), as_at=as_at, known_at=known_at) as run:
-        loads = [load.submit(extract, run) for extract in run.extracts]
-        run.note_loads([future.result(raise_on_failure=False) for future in loads])
+        run.note_loads(load_all(load, run))
         if run.is_anything_new:
-            build(run)
-            check(run)
-            publish(run)
+            carry_out(build, run)
+            carry_out(check, run)
+            carry_out(publish, run)
         if run.configuration.publish_to:
-            deliver(run)
+            carry_out(deliver, run)
         summary = run.summary()
-        keep_artifacts(summary, run.log)
+        keep_artifacts(summary, run)
     return summary

@@ -62,6 +62,10 @@ tell_progress: ContextVar[Callable[[str], None]] = ContextVar("tell_progress", d
 """Says what is going on; the command line puts a spinner here."""
 
 
+keep_outcome: ContextVar[Callable[[object], None]] = ContextVar("keep_outcome", default=lambda _outcome: None)
+"""Takes what a flow came to, for whoever started it here: Prefect's server may have gone when the flow ends."""
+
+
 class StageFailed(SendError):
     """A stage stopped on something unforeseen; the message has the place in the code and no data."""
 
@@ -111,7 +115,9 @@ class Run:
         self._seconds: dict[str, float] = {}
         self._loading_since = perf_counter()
         self.log = RunLog(home, self.run_id)
-        self._failure: BaseException | None = None
+        self.loaded: dict[str, LoadLine] = {}
+        self.ended: set[str] = set()
+        self.is_alone = False
         self._cut_off: RunOutcome | None = None
 
     @classmethod
@@ -205,12 +211,18 @@ class Run:
             yield
         finally:
             self._seconds[stage] = round(self._seconds.get(stage, 0.0) + perf_counter() - started, 2)
+        self.ended.add(stage)
         self.log.tell("stage ends", stage=stage, seconds=self._seconds[stage])
 
     def _next_load_id(self, extract: str) -> str:
         with self._sequence_lock:
             self._sequence += 1
             return f"{self._sequence - 1:06d}-{extract}"
+
+    def go_on_alone(self) -> None:
+        """Notes that Prefect's server has gone away; the run goes on without it."""
+        self.is_alone = True
+        self.log.tell("prefect gone")
 
     def load(self, extract: str) -> LoadLine:
         """Lands what is new of one extract; a source that has a time limit, in a process that can be ended."""
@@ -223,7 +235,7 @@ class Run:
             run_id=self.run_id,
             known_at=self.moment.known_at,
         )
-        return LoadLine(
+        self.loaded[extract] = LoadLine(
             extract=extract,
             status="refused" if report.refused else "loaded" if report.is_anything_new else "nothing new",
             files=report.files,
@@ -235,6 +247,7 @@ class Run:
             delivered_at=report.delivered_at,
             mended=tuple(report.mended),
         )
+        return self.loaded[extract]
 
     def note_loads(self, outcomes: Sequence[LoadLine | BaseException]) -> None:
         """Takes the loads' results; one that failed is noted with its reason, and the run goes on without it."""

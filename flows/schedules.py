@@ -20,7 +20,7 @@ from prefect.states import Completed
 from connectors.configuration import Configuration
 from connectors.errors import ConfigurationError, SendError
 from flows.logs import RunLog
-from flows.run import plain_errors
+from flows.run import keep_outcome, plain_errors
 from flows.settings import LONDON
 from operations.jobs import is_done, note_done
 from operations.store import OperationsStore
@@ -104,7 +104,9 @@ def one_run_a_day(name: str) -> Callable[[Flow], Flow]:
             context = FlowRunContext.get()
             flow_run = context.flow_run if context else None
             if flow_run is None or not flow_run.auto_scheduled or flow_run.expected_start_time is None:
-                return plain_errors(work)(home, *arguments, **named)
+                outcome = plain_errors(work)(home, *arguments, **named)
+                keep_outcome.get()(outcome)
+                return outcome
             job, place = job_named(name), Home(Path(home))
             due = flow_run.expected_start_time.astimezone(LONDON)
             try:

@@ -79,17 +79,24 @@ def _through_prefect(
 ) -> Outcome:
     read_configuration(home.folder)  # a home without one is told so at once, and nothing is made in it
     home.create()
-    from flows.run import tell_progress
+    import httpx
 
+    from flows.run import keep_outcome, tell_progress
+
+    kept: list[object] = []
     tell_progress.set(tell)
+    keep_outcome.set(kept.append)
     with prefect_server(home) as server:
         tell("Starting Prefect")
         if server is not None:
             server.wait()
-        state = start()
-        outcome = state.result(raise_on_failure=False)
+        try:
+            state = start()
+            outcome, ended_as = state.result(raise_on_failure=False), state.name
+        except httpx.TransportError:
+            outcome, ended_as = (kept or [None])[-1], "unknown, for Prefect's server has gone away"
     if isinstance(outcome, SendError):
         raise outcome
     if not isinstance(outcome, expected):
-        raise RunFailed(f"The run ended as {state.name}. What was published stands. Run it again: send run") from None
+        raise RunFailed(f"The run ended as {ended_as}. What was published stands. Run it again: send run") from None
     return outcome

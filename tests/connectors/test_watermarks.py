@@ -259,7 +259,7 @@ def test_a_damaged_link_of_the_chain_is_named_until_the_table_is_read_whole(case
     gone.write_bytes(b"x")
     with pytest.raises(LandingDamaged, match=gone.name):
         cases.names()
-    assert cases.load() == (2, 0)  # whole: a child and what else the database holds
+    assert cases.load() == (2, 0)  # the whole table: K1, and K3 that is set apart
     assert cases.names() == [("K1", "Ada")]
 
 
