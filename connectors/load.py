@@ -39,7 +39,7 @@ from connectors.readers import Hashed
 from connectors.readers.database import connected, find_table, read_table
 from connectors.reading import ReadingJob, TableReading, read_files, type_delivery
 from connectors.remote import fetch
-from connectors.removals import withheld_sql, withhold
+from connectors.removals import successors, withheld_sql, withhold
 from connectors.typing_rules import open_typing, record_id_sql
 
 # A delivery without one readable row must not empty a table that holds this many: it is refused instead.

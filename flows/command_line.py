@@ -16,9 +16,11 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from connectors.errors import SendError
+from flows.backfilling import backfill
 from flows.identity import identity
 from flows.protection import retention, subject_access
 from flows.publishing import publish
+from flows.regions import region
 from flows.sen2 import sen2
 from flows.serving import serve
 from flows.settings import LONDON, prepare_environment
@@ -41,6 +43,8 @@ app = typer.Typer(
 app.add_typer(sen2)
 app.add_typer(identity)
 app.command()(publish)
+app.command()(backfill)
+app.add_typer(region)
 app.command()(retention)
 app.command("subject-access")(subject_access)
 app.command()(serve)
@@ -190,6 +194,7 @@ def run(
         datetime | None,
         typer.Option(parser=_moment, help="Only what was known then: a day, or a time in UTC. Loads nothing."),
     ] = None,
+    only: Annotated[str | None, typer.Option(help="Load this one extract alone, for example ehc_case.")] = None,
     json_output: Json = False,
 ) -> None:
     """Load what is new, build, check, and publish what passes its gate."""
@@ -197,7 +202,8 @@ def run(
 
     home = Home.from_environment()
     with progress("Starting", json_output) as tell:
-        summary = run_nightly(home, as_at=as_at.date() if as_at else None, known_at=known_at, tell=tell)
+        day = as_at.date() if as_at else None
+        summary = run_nightly(home, as_at=day, known_at=known_at, tell=tell, only=only)
     if json_output:
         print_json(summary.as_data())
     elif sys.stdout.isatty():
