@@ -34,11 +34,14 @@ set-up-tests: .venv/.set-up-tests
 	$(UV) sync --frozen --inexact --no-dev --compile-bytecode --quiet
 	@touch $@
 
-# The tests read a real MariaDB; where it is absent and cannot be installed they say so and pass it over.
+# The tests read a real MariaDB and look at pages in a real Chromium; where one is absent and cannot be installed they
+# say so and pass it over.
 .venv/.set-up-tests: pyproject.toml uv.lock | .tools/bin/uv
-	@PATH="$$PATH:/usr/sbin"; command -v mariadbd >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mariadb-server \
-	  >/dev/null; } || echo "mariadb-server is absent: its tests will be skipped."
+	@PATH="$$PATH:/usr/sbin"; absent=; command -v mariadbd >/dev/null || absent="mariadb-server"; \
+	  command -v chromium >/dev/null || absent="$$absent chromium"; [ -z "$$absent" ] || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$absent >/dev/null; } || \
+	  echo "Absent, so their tests will be skipped: $$absent."
 	$(UV) sync --frozen --inexact --compile-bytecode --quiet
 	@touch .venv/.set-up $@
 

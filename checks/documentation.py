@@ -32,6 +32,7 @@ LAYERS = {
     "landing": "What is delivered: the extracts as they came",
     "core": "The warehouse: what the models promise",
     "lists": "The lists: what is published",
+    "dashboard": "The dashboard: the indicators and what they are compared with",
 }
 
 
@@ -62,8 +63,8 @@ def rules_page() -> str:
         "",
         f"{len(rules)} rules, made from `checks/contracts/` by `python -m checks.documentation`: change them there.",
         "An `error` must be mended, a `query` must be mended or explained, a `warning` is only counted. What holds a",
-        "product stands in `checks/gates.yml`. Those of the SEN2 return are in `docs/sen2_rules.md`, those of the",
-        "lists for inspectors in `docs/annex_a_rules.md`.",
+        "product stands in `checks/gates.yml` and `checks/dashboard_gates.yml`. Those of the SEN2 return are in",
+        "`docs/sen2_rules.md`, those of the lists for inspectors in `docs/annex_a_rules.md`.",
     ]
     for layer, title in LAYERS.items():
         lines += ["", f"## {title}"]

@@ -19,6 +19,8 @@ from connectors.errors import ConfigurationError
 GATES = Path(__file__).with_name("gates.yml")
 RETURN_GATES = Path(__file__).with_name("return_gates.yml")
 """The gate of the SEN2 return, apart from the nightly products: it is decided when the return is checked."""
+DASHBOARD_GATES = Path(__file__).with_name("dashboard_gates.yml")
+"""The gate of the dashboard, a nightly product like the lists."""
 INSPECTION_GATES = Path(__file__).with_name("inspection_gates.yml")
 """The gate of the lists for inspectors: decided and published every night, and never a reason to call a run held."""
 

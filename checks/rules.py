@@ -15,7 +15,19 @@ CONTRACTS = Path(__file__).parent / "contracts"
 SEVERITIES = ("error", "query", "warning")
 OWNERS = ("sen_team", "schools_data_team", "health_steward", "social_care_steward", "bi_team")
 ATTRIBUTES = ("severity", "owner", "organisation", "item", "basis", "why", "remedy")
-BUILT_AFTER_CHECKS = ("lists/list_records_to_correct",)
+BUILT_AFTER_CHECKS = (
+    "dashboard/check_outcome",
+    "dashboard/edition",
+    "dashboard/improvement_action",
+    "dashboard/improvement_rating",
+    "dashboard/indicator",
+    "dashboard/indicator_board",
+    "dashboard/indicator_public",
+    "dashboard/record_quality",
+    "dashboard/signal_board",
+    "dashboard/signal_public",
+    "lists/list_records_to_correct",
+)
 """Datasets made from what the other checks found, so checked after them."""
 NEEDS = {"previous_return": "last year's return", "published_figures": "DfE's published figures"}
 """What a rule of the return may need beside it, in words."""

@@ -184,6 +184,28 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
+class DisclosureControl(BaseModel):
+    """How small counts are kept from an audience of the dashboard.
+
+    Counts from 1 to ``below - 1`` are withheld, with what would give them away; the others are rounded to the nearest
+    ``round_to``. 0 and 1 switch them off.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    below: int = Field(ge=0, le=100)
+    round_to: int = Field(default=1, ge=1, le=100)
+
+
+class DashboardSettings(BaseModel):
+    """The audiences of the dashboard: the improvement board's exact figures, and the public's as OpenSAFELY rounds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    board: DisclosureControl = DisclosureControl(below=5)
+    public: DisclosureControl = DisclosureControl(below=8, round_to=5)
+
+
 class DesignatedOfficers(BaseModel):
     """Whether the LA has a designated medical, clinical and social care officer, as the SEN2 return asks of it.
 
@@ -254,11 +276,64 @@ class Lineage(BaseModel):
         return self
 
 
+class RoleMapping(BaseModel):
+    """What someone whom the provider vouches for may do; a steward belongs to an owner of findings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: str
+    owner: str | None = None
+
+
+class OpenIdConfiguration(BaseModel):
+    """The OpenID Connect provider that people sign in with, such as Entra ID.
+
+    ``secret_env`` names the environment variable that holds the client secret. ``roles`` gives, by a value of the
+    claim ``role_claim``, what its holder may do: of several values the one that stands first counts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str
+    client_id: str
+    secret_env: str = "SEND_OPENID_SECRET"
+    scope: str = "openid profile email"
+    name_claim: str = "preferred_username"
+    role_claim: str = "roles"
+    roles: dict[str, RoleMapping] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if not re.match(r"https://|http://(127\.0\.0\.1|localhost)(:|/|$)", self.issuer):
+            raise ValueError("issuer is an address that begins with https://")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.secret_env):
+            raise ValueError("secret_env is the name of an environment variable, not the secret itself")
+        return self
+
+
+class ConsoleConfiguration(BaseModel):
+    """How the web console is reached: the ``address`` people type, behind which proxies, signing in by whom."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    openid: OpenIdConfiguration | None = None
+
+    @field_validator("address")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/?#@]+/?", value):
+            raise ValueError("address is that of the site without a path, for example https://send.council.gov.uk")
+        return value
+
+
 class Configuration(BaseModel):
     """Everything a council sets. ``as_at`` is a fixed day for an invented borough; a council leaves it out.
 
     ``notify`` names Prefect notification blocks (``slack-webhook/send-team``) that notices go to besides the file in
     the home. ``schedules`` gives a job of ``send serve`` another time, as cron in London time, or ``off``.
+    ``statistical_neighbours`` are the LA codes that the dashboard compares with, as DfE's tool names them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -270,6 +345,9 @@ class Configuration(BaseModel):
     sources: dict[str, SourceConfiguration] = {}
     stewards: dict[str, str] = {}
     designated_officers: DesignatedOfficers = DesignatedOfficers()
+    dashboard: DashboardSettings = DashboardSettings()
+    console: ConsoleConfiguration = ConsoleConfiguration()
+    statistical_neighbours: tuple[str, ...] = ()
     publish_to: dict[str, DestinationConfiguration] = {}
     retention: dict[str, int] = {}
     notify: tuple[str, ...] = ()
@@ -299,6 +377,14 @@ class Configuration(BaseModel):
         if not re.fullmatch(r"\d{3}", text):
             raise ValueError("an LA code has three digits, for example 883 for Thurrock")
         return text
+
+    @field_validator("statistical_neighbours", mode="before")
+    @classmethod
+    def _codes_of_authorities(cls, value: Any) -> tuple[str, ...]:
+        codes = tuple(str(code) for code in value or ())
+        if not all(re.fullmatch(r"[0-9]{3}", code) for code in codes):
+            raise ValueError("statistical_neighbours are LA codes of three digits, for example [382, 881]")
+        return codes
 
     @model_validator(mode="after")
     def _agrees_with_the_contracts(self) -> Self:

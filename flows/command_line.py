@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from connectors.errors import SendError
+from connectors.unforeseen import told_without_data
 from flows.backfilling import backfill
+from flows.dashboard import dashboard
 from flows.identity import identity
 from flows.protection import retention, subject_access
 from flows.publishing import publish
@@ -25,7 +27,6 @@ from flows.sen2 import sen2
 from flows.serving import serve
 from flows.settings import LONDON, prepare_environment
 from flows.terminal import Json, output, print_json, print_rows, progress
-from flows.unforeseen import told_without_data
 from flows.upkeep import docs, notices
 from warehouse.home import Home
 
@@ -50,6 +51,7 @@ app.command("subject-access")(subject_access)
 app.command()(serve)
 app.add_typer(notices)
 app.command()(docs)
+app.add_typer(dashboard)
 
 DAY_FORMATS = ["%Y-%m-%d", "%d/%m/%Y"]
 

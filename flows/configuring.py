@@ -16,6 +16,8 @@ la_name: "{name}"
 
 # For the SEN2 return: has the LA a designated medical, clinical and social care officer? Yes, No or Recruiting.
 # designated_officers: {{medical: Yes, clinical: Yes, social_care: Recruiting}}
+# The LA codes that the dashboard compares with, as DfE's local authority interactive tool names them:
+# statistical_neighbours: [881, 882, 887]
 """
 
 _DEMO_MARK = "# Written by send demo for an invented borough; send demo may write it again.\n"

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import xlsxwriter
 
-from checks.gates import INSPECTION_GATES, Gate, read_gates
+from checks.gates import DASHBOARD_GATES, INSPECTION_GATES, Gate, read_gates
 from connectors.configuration import read_configuration
 from connectors.errors import SendError
 from connectors.freshness import Freshness, Volume, freshness, volumes
@@ -122,7 +122,7 @@ class Status:
 def product_lines(home: Home, held: dict[str, tuple[str, ...]]) -> tuple[ProductLine, ...]:
     """Each product of the gates as it stands; ``held`` gives the reasons of those a gate holds."""
     return (
-        *(_product_line(home, gate, held, is_nightly=True) for gate in read_gates()),
+        *(_product_line(home, gate, held, is_nightly=True) for gate in (*read_gates(), *read_gates(DASHBOARD_GATES))),
         *(_product_line(home, gate, held, is_nightly=False) for gate in read_gates(INSPECTION_GATES)),
     )
 

@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from checks.findings import capture_findings
-from checks.gates import INSPECTION_GATES, GateDecision, decide_gates, read_gates
+from checks.gates import DASHBOARD_GATES, INSPECTION_GATES, GateDecision, decide_gates, read_gates
 from checks.rules import INSPECTION_LAYER, inspection_contract_paths
 from checks.verification import RuleResult, contract_paths, verify_contracts
 from connectors.apart import load_within
@@ -29,12 +29,17 @@ from connectors.landing import known_manifests, next_load_sequence
 from connectors.load import load_extract
 from connectors.manifest import DeliveredBefore, in_utc
 from connectors.removals import removals
+from connectors.unforeseen import told_without_data
+from dashboard.edition import PRODUCT as DASHBOARD
+from dashboard.edition import note_checks, write_tables
+from dashboard.publishing import write_pages
+from dashboard.registering import keep_published
+from flows.dashboard import standing_comments
 from flows.logs import RunLog
 from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted, tell, unusual
 from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
 from flows.summary import DeliveryLine, FailedLoad, LoadLine, RuleLine, RunSummary
-from flows.unforeseen import told_without_data
 from operations.deliveries import Delivery, record_deliveries
 from operations.jobs import last_delivered, record_loads
 from operations.notices import Notice
@@ -104,7 +109,7 @@ class Run:
         self._loads: list[LoadLine] = []
         self._results: list[RuleResult] = []
         self._decisions: list[GateDecision] = []
-        self._gates = (*read_gates(), *read_gates(INSPECTION_GATES))
+        self._gates = (*read_gates(), *read_gates(DASHBOARD_GATES), *read_gates(INSPECTION_GATES))
         self._counts = FindingCounts()
         self._deliveries: list[DeliveryLine] = []
         self._seconds: dict[str, float] = {}
@@ -309,6 +314,8 @@ class Run:
             self.moment.as_at.isoformat(),
             self.configuration.la_code,
             officers,
+            *self.configuration.statistical_neighbours,
+            self.configuration.dashboard.model_dump_json(),
             *known,
             *(f"removal {removal.number}" for removal in removals(self.home.landing)),
             *answers,
@@ -368,6 +375,8 @@ class Run:
                     self._counts = self.store.sync_findings(self.run_id, connection, self._results)
             self._dbt.build_after_checks()
             with open_for_building(self.home.building, self.home.temporary) as connection:
+                write_tables(connection, self.configuration.dashboard, self.configuration.la_name)
+                note_checks(connection, self._results)
                 self._results += verify_contracts(connection, last)
             self.store.record_results(self.run_id, self._results)
             self._decisions = decide_gates([*self._results, *inspected], self._gates)
@@ -380,8 +389,12 @@ class Run:
             for gate in self._gates:
                 decision = next(item for item in self._decisions if item.product == gate.product)
                 if decision.is_published:
-                    publication = publish(self.home, gate.product, gate.tables, self.moment, self.run_id)
+                    write = self._write_dashboard if gate.product == DASHBOARD else None
+                    publication = publish(self.home, gate.product, gate.tables, self.moment, self.run_id, write)
                     self.store.record_publication(self.run_id, publication.product, publication.content)
+                    if gate.product == DASHBOARD and self._is_keeping:
+                        with open_for_building(self.home.building, self.home.temporary) as connection:
+                            keep_published(connection, self.home.indicators, self.run_id)
                 else:
                     self.store.record_hold(self.run_id, gate.product, decision.reasons)
                 status = "published" if decision.is_published else "held"
@@ -413,6 +426,10 @@ class Run:
             outcomes = deliver(self.home, self.configuration)
             record_deliveries(self.store, [delivery for delivery, _ in outcomes])
             self._deliveries = [delivery_line(delivery, to_do) for delivery, to_do in outcomes]
+
+    def _write_dashboard(self, folder: Path) -> None:
+        """Makes the dashboard's pages beside its tables."""
+        write_pages(folder, standing_comments(self.store), self.home.drawings)
 
     def summary(self) -> RunSummary:
         """What this run did; where nothing was new, what stands."""

@@ -277,6 +277,106 @@ class CorrectionRecord(Base):
     lifted_because: Mapped[str | None]
 
 
+class AccountRecord(Base):
+    """Someone who may use the console.
+
+    A local account has a ``password_hash`` (argon2id), or until its first password an invitation, of which only the
+    hash is kept; one of an OpenID Connect provider has the provider's ``subject`` (issuer and sub) instead.
+    """
+
+    __tablename__ = "account"
+    __table_args__ = tuple(
+        Index(f"account_by_{name}", name, unique=True) for name in ("name", "subject", "invitation_hash")
+    )
+
+    account_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(128))
+    role: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str | None] = mapped_column(String(64))
+    is_active: Mapped[bool]
+    password_hash: Mapped[str | None]
+    subject: Mapped[str | None] = mapped_column(String(512))
+    invitation_hash: Mapped[str | None] = mapped_column(String(64))
+    invitation_ends_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    last_signed_in_at: Mapped[datetime | None]
+
+
+class SessionRecord(Base):
+    """Someone signed in: the hash of the random text that their browser holds, and when it was made and last used."""
+
+    __tablename__ = "session"
+    __table_args__ = (Index("session_by_account", "account_id"),)
+
+    session_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.account_id"))
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime]
+
+
+class SessionReasonRecord(Base):
+    """Why a session looks at a child's record, as its holder said once."""
+
+    __tablename__ = "session_reason"
+
+    session_hash: Mapped[str] = mapped_column(ForeignKey("session.session_hash", ondelete="CASCADE"), primary_key=True)
+    child_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    reason: Mapped[str]
+
+
+class SignInAttemptRecord(Base):
+    """An attempt to sign in that has not succeeded; of the name typed only a hash, since a password may slip there."""
+
+    __tablename__ = "sign_in_attempt"
+    __table_args__ = (
+        Index("sign_in_attempt_by_name", "name_hash", "at"),
+        Index("sign_in_attempt_by_address", "address", "at"),
+    )
+
+    attempt_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    name_hash: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+
+
+class AccessEntryRecord(Base):
+    """Who did what in the console, and which child's record they saw or took along, and why. Only ever added to.
+
+    ``about`` is what it was besides the child: a finding, a list, an account.
+    """
+
+    __tablename__ = "access_entry"
+    __table_args__ = (
+        Index("access_entry_by_account", "account_name", "entry_id"),
+        Index("access_entry_by_child", "child_id", "entry_id"),
+    )
+
+    entry_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    at: Mapped[datetime]
+    account_name: Mapped[str] = mapped_column(String(128))
+    event: Mapped[str] = mapped_column(String(32))
+    child_id: Mapped[str | None]
+    about: Mapped[str | None]
+    reason: Mapped[str | None]
+    address: Mapped[str | None] = mapped_column(String(64))
+
+
+class CommentaryRecord(Base):
+    """What a manager said of an indicator's figure of a month. Only ever added to: of a month the last stands.
+
+    ``month`` is its first day.
+    """
+
+    __tablename__ = "commentary"
+    __table_args__ = (Index("commentary_by_indicator", "indicator_id", "month"),)
+
+    comment_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    indicator_id: Mapped[str] = mapped_column(String(128))
+    month: Mapped[date]
+    text: Mapped[str]
+    author: Mapped[str]
+
+
 class DeliveryRecord(Base):
     """A published product on its way to a destination of others: ``outcome`` is delivered, standing or failed."""
 

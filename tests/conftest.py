@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
+
+from tests import browser
 
 SHARED_DATA = Path(os.environ.get("SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -22,3 +25,21 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return path_of
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real Chromium for the tests of one module."""
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[browser.Opener]:
+    """Opens pages; afterwards the test fails if a console complained or a page asked for anything off this machine.
+
+    A test that means to see a refusal clears the page's ``errors`` itself.
+    """
+    opener = browser.Opener(chromium)
+    yield opener
+    opener.close()

@@ -19,6 +19,8 @@ import duckdb
 from connectors.configuration import Configuration, DesignatedOfficers
 from connectors.errors import SendError
 from connectors.landing import register_landing
+from dashboard.definitions import the_catalogue
+from dashboard.registering import register_indicators
 from linkage.policy import COMPARISONS
 from returns.surveys import survey_in_hand
 from warehouse.home import Home
@@ -123,6 +125,13 @@ def register_sources(
         )
         register_survey(connection, moment.as_at, configuration.designated_officers)
         _register_memory(connection, home, moment.known_at, answers)
+        register_indicators(
+            connection,
+            the_catalogue(),
+            configuration.statistical_neighbours,
+            sorted(home.indicators.glob("*.parquet")),
+            moment.known_at,
+        )
 
 
 def register_survey(

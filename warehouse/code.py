@@ -8,6 +8,7 @@ from pathlib import Path
 CODE_FOLDERS = (
     "checks",
     "connectors/contracts",
+    "dashboard",
     "dbt_project/macros",
     "dbt_project/models",
     "dbt_project/seeds",

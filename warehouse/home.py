@@ -57,9 +57,19 @@ class Home:
         return self.identity / "models"
 
     @property
+    def indicators(self) -> Path:
+        """What closed periods said when they were first published: append-only, backed up."""
+        return self.folder / "indicators"
+
+    @property
     def scored_pairs(self) -> Path:
         """Pairs of persons as the last build scored them, so that the next need not; made anew where it is lost."""
         return self.folder / "warehouse" / "scored_pairs.parquet"
+
+    @property
+    def drawings(self) -> Path:
+        """The dashboard's charts as drawn for the edition before; drawn anew where they are lost."""
+        return self.folder / "warehouse" / "drawings"
 
     @property
     def link_quality(self) -> Path:
@@ -110,7 +120,14 @@ class Home:
         """Makes the folders, readable by the owner alone, for they hold children's data."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        for folder in (self.landing, self.identity, self.warehouse.parent, self.published, self.temporary):
+        for folder in (
+            self.landing,
+            self.identity,
+            self.indicators,
+            self.warehouse.parent,
+            self.published,
+            self.temporary,
+        ):
             folder.mkdir(parents=True, exist_ok=True)
 
     def clear_leftovers(self) -> None:

@@ -11,9 +11,9 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -142,23 +142,66 @@ def write_product(
     return publication
 
 
-def publish(home: Home, product: str, tables: Mapping[str, str], moment: PointInTime, run_id: str) -> Publication:
+Write = Callable[[Path], None]
+"""Writes what a product has beside its tables, such as pages, into the folder it is given."""
+
+
+def publish(
+    home: Home,
+    product: str,
+    tables: Mapping[str, str],
+    moment: PointInTime,
+    run_id: str,
+    write: Write | None = None,
+) -> Publication:
     """Publishes ``tables`` (name to schema) of the private build as ``product``, by one rename.
 
-    The content hash is over the tables' Parquet bytes, so the same lists have the same hash on any machine.
-    Three versions are kept, for readers that still hold an older one.
+    ``write`` adds what is made from the tables, which lie in the folder it is given. The content hash is over the
+    tables' Parquet bytes, so the same lists have the same hash on any machine. Three versions are kept, for readers
+    that still hold an older one.
     """
-    versions = home.published / ".versions"
-    versions.mkdir(parents=True, exist_ok=True)
-    partial = versions / f".partial-{product}-{run_id}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
+    partial = _partial(home, product, run_id)
     publication = write_product(home.building, partial, product, tables, moment, run_id)
-    version = versions / f"{product}-{run_id}"
+    if write is not None:
+        write(partial)
+    _stand(home, product, partial, run_id)
+    return publication
+
+
+def renew(home: Home, product: str, write: Write) -> None:
+    """Makes anew what stands beside the tables of a published product, by one rename; the tables stay as they are.
+
+    Raises ``PublicationDamaged`` where nothing is published.
+    """
+    standing = (home.published / product).resolve()
+    if not (standing / "publication.json").exists():
+        raise PublicationDamaged(f"{product} is not published yet. Publish it first: send run")
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    partial = _partial(home, product, stamp)
+    for path in standing.iterdir():
+        if path.is_file():
+            (partial / path.name).hardlink_to(path)
+    write(partial)
+    _stand(home, product, partial, stamp)
+
+
+def _partial(home: Home, product: str, name: str) -> Path:
+    """An empty folder to make a version in."""
+    partial = home.published / ".versions" / f".partial-{product}-{name}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    return partial
+
+
+def _stand(home: Home, product: str, partial: Path, name: str) -> None:
+    """Makes the finished folder the version that stands."""
+    for path in partial.rglob("*"):
+        if path.is_file():
+            path.chmod(0o440)
+    version = partial.with_name(f"{product}-{name}")
     partial.rename(version)
     _point(home.published / product, version)
-    _drop_old_versions(versions, product)
-    return publication
+    _drop_old_versions(version.parent, product)
 
 
 def _point(link: Path, version: Path) -> None:

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from checks.rules import (
+    BUILT_AFTER_CHECKS,
     CONTRACTS,
     INSPECTION_LAYER,
     RETURN_LAYER,
@@ -295,9 +296,9 @@ def test_rules_know_the_owner_of_every_extract(connection: Connection) -> None:
     ]
 
 
-def test_the_list_made_of_findings_is_checked_after_the_others() -> None:
+def test_what_is_made_of_findings_is_checked_after_the_others() -> None:
     first, last = contract_paths()
-    assert [dataset_of(path) for path in last] == ["lists/list_records_to_correct"]
+    assert [dataset_of(path) for path in last] == list(BUILT_AFTER_CHECKS)
     apart = (*return_contract_paths(), *inspection_contract_paths())
     assert {*first, *last, *apart} == set(CONTRACTS.glob("*/*.yml"))
     assert len(first) + len(last) + len(apart) == len({*first, *last, *apart})

@@ -15,6 +15,8 @@ import pyarrow
 import pytest
 import yaml
 
+from dashboard.definitions import the_catalogue
+from dashboard.registering import register_indicators
 from warehouse.build import MEMORY, register_survey
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -82,6 +84,7 @@ def land(path: Path, landing: Landing, as_at: date, known_at: datetime, given: I
         connection.execute("create table landing.run (as_at date, known_at timestamp, la_code varchar)")
         connection.execute("insert into landing.run values (?, ?, '883')", [as_at, known_at])
         register_survey(connection, as_at)
+        register_indicators(connection, the_catalogue())
         for table, columns in MEMORY.items():
             connection.execute(f"create table identity.{table} ({columns})")
         for table, rows in {"given": given, **memory}.items():

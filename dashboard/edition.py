@@ -1,0 +1,427 @@
+"""One edition of the dashboard: the tables it publishes, and what its pages say, read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+
+import duckdb
+
+from connectors.configuration import DashboardSettings
+from dashboard.signals import find_signals
+from dashboard.suppression import suppress
+
+PRODUCT = "dashboard"
+SITES = {"board": "site", "public": "public"}
+"""The folder of each audience's pages, beside the product's tables."""
+PACK, WORKBOOK = "board-pack.pdf", "indicators.xlsx"
+PERIOD_KINDS = ("month", "quarter", "year_to_date", "calendar_year", "academic_year")
+LATE_COMMENT_RATINGS = ("red",)
+"""The ratings that an accountable manager has to comment on."""
+
+
+class CheckOutcome(Protocol):
+    """What an edition says of a check."""
+
+    @property
+    def dataset(self) -> str:
+        """The contract it stands in."""
+
+    @property
+    def rule_id(self) -> str:
+        """The rule."""
+
+    @property
+    def name(self) -> str:
+        """What it says."""
+
+    @property
+    def severity(self) -> str:
+        """Error, query or warning."""
+
+    @property
+    def owner(self) -> str:
+        """Who mends what it finds."""
+
+    @property
+    def outcome(self) -> str:
+        """Passed, failed, crashed or skipped."""
+
+    @property
+    def failed_rows(self) -> int:
+        """How many rows failed."""
+
+
+def write_tables(connection: duckdb.DuckDBPyConnection, settings: DashboardSettings, la_name: str) -> None:
+    """Writes what the dashboard publishes, beside the marts ``indicator_catalogue`` and ``indicator_benchmark``.
+
+    Reads ``dashboard.indicator``, ``core``, ``checks.finding`` and ``landing.run`` of the open warehouse.
+    """
+    suppress(connection, settings.board, settings.public)
+    find_signals(connection)
+    connection.execute(
+        """
+        create or replace table dashboard.improvement_action as
+        select action_id, area, action, officer, due_date, indicators, latest_rating, latest_rated_date
+        from core.fct_improvement_action
+        order by area, action_id
+        """
+    )
+    connection.execute(
+        """
+        create or replace table dashboard.improvement_rating as
+        select action_id, rated_date, rating, rating_comment
+        from core.fct_improvement_rating
+        order by action_id, rated_date
+        """
+    )
+    connection.execute(
+        """
+        create or replace table dashboard.record_quality as
+        select
+            rule_id,
+            any_value(rule_name) as rule_name,
+            severity,
+            owner,
+            coalesce(extract, '') as extract,
+            any_value(remedy) as remedy,
+            count(*) as records,
+            min(first_seen_at)::date as oldest_date
+        from checks.finding
+        group by rule_id, severity, owner, extract
+        order by records desc, rule_id, extract
+        """
+    )
+    connection.execute(
+        """
+        create or replace table dashboard.edition as
+        select
+            as_at,
+            known_at,
+            la_code,
+            ?::varchar as la_name,
+            ?::integer as board_below,
+            ?::integer as board_round_to,
+            ?::integer as public_below,
+            ?::integer as public_round_to
+        from landing.run
+        """,
+        [la_name, settings.board.below, settings.board.round_to, settings.public.below, settings.public.round_to],
+    )
+
+
+def note_checks(connection: duckdb.DuckDBPyConnection, results: Iterable[CheckOutcome]) -> None:
+    """Writes how each check ended, which the page on how the dashboard was made tells."""
+    connection.execute(
+        "create or replace table dashboard.check_outcome "
+        "(dataset varchar, rule_id varchar, name varchar, severity varchar, owner varchar, outcome varchar, "
+        "failed_rows bigint)"
+    )
+    rows = [(r.dataset, r.rule_id, r.name, r.severity, r.owner, r.outcome, r.failed_rows) for r in results]
+    if rows:
+        connection.executemany("insert into dashboard.check_outcome values (?, ?, ?, ?, ?, ?, ?)", sorted(rows))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An indicator in one period and breakdown value, as this audience may see it."""
+
+    period_kind: str
+    period_start: date
+    period_end: date
+    is_complete: bool
+    breakdown: str
+    breakdown_value: str
+    numerator: int | None
+    denominator: int | None
+    value: float | None
+    target: float | None
+    benchmark: float | None
+    benchmark_name: str | None
+    rag: str
+    change: float | None
+    change_on_year: float | None
+    first_published_value: float | None
+    is_revised: bool
+    suppressed: bool
+    shown: str
+    lower: float | None
+    upper: float | None
+
+
+FIGURE_COLUMNS = tuple(Figure.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What a month is beside the months around it: improvement, concern, change or common cause, and by which rule."""
+
+    period_start: date
+    mean: float
+    lower_limit: float | None
+    upper_limit: float | None
+    rule: str | None
+    signal: str
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What an accountable manager said of a month."""
+
+    month: date
+    text: str
+    author: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """An indicator with its figures: totals by kind of period in order of time, and breakdowns of the last periods."""
+
+    indicator_id: str
+    theme: str
+    priority: str
+    name: str
+    question: str
+    definition: str
+    plain_english: str
+    numerator_definition: str | None
+    denominator_definition: str | None
+    unit: str
+    direction: str
+    target: float | None
+    owner: str
+    cadence: str
+    audience: str
+    source: str
+    statutory_basis: str | None
+    benchmark_source: str | None
+    is_person_count: bool
+    totals: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
+    breakdowns: Mapping[str, Mapping[str, Mapping[str, Figure]]] = field(default_factory=dict)
+    signals: Sequence[Signal] = ()
+    benchmarks: Sequence[tuple[int, str, str, float | None]] = ()
+    comments: Sequence[Comment] = ()
+
+    @property
+    def latest(self) -> Figure | None:
+        """The figure it is judged by: the last complete month's, or without months the last complete period's."""
+        for kind in PERIOD_KINDS:
+            complete = [figure for figure in self.totals.get(kind, ()) if figure.is_complete]
+            if complete:
+                return complete[-1]
+        return None
+
+    @property
+    def to_date(self) -> Figure | None:
+        """The calendar year to date."""
+        running = self.totals.get("year_to_date", ())
+        return running[-1] if running else None
+
+    def last_of(self, kind: str) -> Figure:
+        """The total of the period that the breakdowns of this kind are of."""
+        figures = self.totals[kind]
+        return next((f for f in reversed(figures) if f.is_complete or kind == "year_to_date"), figures[-1])
+
+    @property
+    def year_before(self) -> Figure | None:
+        """The same period as the latest, a year before."""
+        latest = self.latest
+        if latest is None:
+            return None
+        wanted = latest.period_start.replace(year=latest.period_start.year - 1)
+        return next((f for f in self.totals[latest.period_kind] if f.period_start == wanted), None)
+
+    @property
+    def latest_signal(self) -> Signal | None:
+        """What the latest month is: a signal or common cause; None where too few months are known."""
+        latest = self.latest
+        return next((s for s in reversed(self.signals) if latest and s.period_start == latest.period_start), None)
+
+    @property
+    def trend(self) -> Sequence[Figure]:
+        """The totals its chart shows: months, or where most are withheld the finest periods that are mostly not."""
+        for kind in ("month", "quarter", "calendar_year", "academic_year"):
+            figures = [figure for figure in self.totals.get(kind, ()) if figure.is_complete]
+            if figures and 2 * sum(figure.suppressed for figure in figures) <= len(figures):
+                return figures
+        return ()
+
+    @property
+    def breakdown_kind(self) -> str | None:
+        """The kind of period its breakdowns are drawn for: the finest of which most values can be shown."""
+        best, most = None, 0.0
+        for kind in PERIOD_KINDS:
+            figures = [f[kind] for values in self.breakdowns.values() for f in values.values() if kind in f]
+            shown = sum(figure.value is not None for figure in figures)
+            if figures and 2 * shown >= len(figures):
+                return kind
+            if figures and shown / len(figures) > most:
+                best, most = kind, shown / len(figures)
+        return best
+
+    def comment_on(self, month: date) -> Comment | None:
+        """What was said of the month."""
+        return next((comment for comment in self.comments if comment.month == month.replace(day=1)), None)
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action of the improvement plan, with its ratings in order of time."""
+
+    action_id: str
+    area: str
+    action: str
+    officer: str | None
+    due_date: date | None
+    indicators: str | None
+    latest_rating: str | None
+    latest_rated_date: date | None
+    ratings: Sequence[tuple[date, str, str | None]]
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What one audience's pages say. ``checks`` and ``quality`` are plain rows as the product has them."""
+
+    audience: str
+    la_name: str
+    as_at: date
+    known_at: datetime
+    below: int
+    round_to: int
+    indicators: Sequence[Indicator]
+    actions: Sequence[Action]
+    quality: Sequence[Mapping[str, Any]]
+    checks: Sequence[Mapping[str, Any]]
+
+    @property
+    def by_priority(self) -> Mapping[str, Sequence[Indicator]]:
+        """The indicators under the priority each belongs to, in the catalogue's order."""
+        grouped: dict[str, list[Indicator]] = {}
+        for indicator in self.indicators:
+            grouped.setdefault(indicator.priority, []).append(indicator)
+        return grouped
+
+    @property
+    def exceptions(self) -> Sequence[Indicator]:
+        """The indicators rated red in their latest period."""
+        return [i for i in self.indicators if i.latest is not None and i.latest.rag in LATE_COMMENT_RATINGS]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    answer = connection.execute(query)
+    names = [column[0] for column in answer.description or []]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def read_edition(
+    connection: duckdb.DuckDBPyConnection,
+    audience: str,
+    comments: Mapping[str, Sequence[Comment]] | None = None,
+) -> Edition:
+    """What the pages of ``audience`` say, from the product's tables. The public's has no comments and no plan."""
+    (about,) = _rows(connection, "from edition")
+    is_board = audience == "board"
+    totals = _totals(connection, audience)
+    breakdowns = _breakdowns(connection, audience)
+    signals: dict[str, list[Signal]] = {}
+    for row in _rows(
+        connection,
+        f"select indicator_id, period_start, mean, lower_limit, upper_limit, rule, signal "
+        f"from signal_{audience} order by indicator_id, period_start",
+    ):
+        signals.setdefault(row.pop("indicator_id"), []).append(Signal(**row))
+    benchmarks: dict[str, list[tuple[int, str, str, float | None]]] = {}
+    for name, *figures in connection.execute(
+        "select indicator_id, calendar_year, area_kind, area_name, value from indicator_benchmark "
+        "order by indicator_id, calendar_year, area_kind"
+    ).fetchall():
+        benchmarks.setdefault(name, []).append((figures[0], figures[1], figures[2], figures[3]))
+    wanted = [name for name in Indicator.__dataclass_fields__ if name not in _FOUND_APART]
+    catalogue = _rows(
+        connection,
+        f"select {', '.join(wanted)} from indicator_catalogue "
+        + ("" if is_board else "where audience = 'public' ")
+        + "order by position",
+    )
+    return Edition(
+        audience=audience,
+        la_name=about["la_name"],
+        as_at=about["as_at"],
+        known_at=about["known_at"],
+        below=about[f"{audience}_below"],
+        round_to=about[f"{audience}_round_to"],
+        indicators=[
+            Indicator(
+                **row,
+                totals=totals.get(row["indicator_id"], {}),
+                breakdowns=breakdowns.get(row["indicator_id"], {}),
+                signals=signals.get(row["indicator_id"], ()),
+                benchmarks=benchmarks.get(row["indicator_id"], ()),
+                comments=(comments or {}).get(row["indicator_id"], ()) if is_board else (),
+            )
+            for row in catalogue
+        ],
+        actions=_actions(connection) if is_board else (),
+        quality=_rows(connection, "from record_quality") if is_board else (),
+        checks=_rows(connection, "from check_outcome"),
+    )
+
+
+_FOUND_APART = ("totals", "breakdowns", "signals", "benchmarks", "comments")
+
+
+def _totals(connection: duckdb.DuckDBPyConnection, audience: str) -> dict[str, dict[str, list[Figure]]]:
+    found: dict[str, dict[str, list[Figure]]] = {}
+    for name, *values in connection.execute(
+        f"select indicator_id, {', '.join(FIGURE_COLUMNS)} from indicator_{audience} "
+        "where breakdown = 'all' order by indicator_id, period_kind, period_end"
+    ).fetchall():
+        figure = Figure(*values)
+        found.setdefault(name, {}).setdefault(figure.period_kind, []).append(figure)
+    return found
+
+
+def _breakdowns(
+    connection: duckdb.DuckDBPyConnection, audience: str
+) -> dict[str, dict[str, dict[str, dict[str, Figure]]]]:
+    """By indicator, breakdown, value and kind of period: the last complete period's figure, or the running year's."""
+    found: dict[str, dict[str, dict[str, dict[str, Figure]]]] = {}
+    for name, *values in connection.execute(
+        f"""
+        with last_periods as (
+            select indicator_id, period_kind, max(period_end) as period_end
+            from indicator_{audience}
+            where breakdown = 'all' and (is_complete or period_kind = 'year_to_date')
+            group by indicator_id, period_kind
+        )
+
+        select figure.indicator_id, {", ".join(f"figure.{column}" for column in FIGURE_COLUMNS)}
+        from indicator_{audience} as figure
+        inner join last_periods
+            on
+                figure.indicator_id = last_periods.indicator_id
+                and figure.period_kind = last_periods.period_kind
+                and figure.period_end = last_periods.period_end
+        where figure.breakdown <> 'all'
+        order by figure.indicator_id, figure.breakdown, figure.breakdown_value
+        """
+    ).fetchall():
+        figure = Figure(*values)
+        kinds = found.setdefault(name, {}).setdefault(figure.breakdown, {}).setdefault(figure.breakdown_value, {})
+        kinds[figure.period_kind] = figure
+    return found
+
+
+def _actions(connection: duckdb.DuckDBPyConnection) -> list[Action]:
+    ratings: dict[str, list[tuple[date, str, str | None]]] = {}
+    for action, *rating in connection.execute(
+        "select action_id, rated_date, rating, rating_comment from improvement_rating order by all"
+    ).fetchall():
+        ratings.setdefault(action, []).append((rating[0], rating[1], rating[2]))
+    return [
+        Action(**row, ratings=ratings.get(row["action_id"], ())) for row in _rows(connection, "from improvement_action")
+    ]

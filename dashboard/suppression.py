@@ -1,0 +1,412 @@
+"""What may be shown of the indicators, and to whom: small counts and whatever would give them away are withheld.
+
+The board's figures are exact by default, the public's rounded; the public is shown nothing that is withheld from the
+board, so that both together tell no more than the board's alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from connectors.configuration import DisclosureControl
+from dashboard.patterns import Counts, Grid, Mask, Period, withheld
+
+AUDIENCES = ("board", "public")
+WITHHELD, NOT_AVAILABLE = "[c]", "[x]"
+"""What stands in place of a figure that is confidential, or that there is none of (the GSS's symbols)."""
+TOTAL = ("all", "all")
+Z_95 = 1.959964
+
+# What counts persons, and means over persons: their sum is none, but who reads how many it is over counts children.
+CELLS = """
+    with persons as (
+        select indicator.*, catalogue.unit
+        from dashboard.indicator
+        inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
+        where catalogue.is_person_count or catalogue.unit in ('weeks', 'ratio')
+    ),
+
+    -- a value with nothing in a period may have no row there; where it has to be withheld it needs one
+    places as (
+        select
+            periods.indicator_id,
+            periods.unit,
+            periods.period_kind,
+            periods.period_start,
+            periods.period_end,
+            periods.is_complete,
+            columns.breakdown,
+            columns.breakdown_value
+        from (
+            select distinct indicator_id, unit, period_kind, period_start, period_end, is_complete from persons
+        ) as periods
+        inner join (
+            select distinct indicator_id, breakdown, breakdown_value from persons
+        ) as columns
+            on periods.indicator_id = columns.indicator_id
+    )
+
+    select
+        row_number() over (
+            order by
+                places.indicator_id,
+                places.period_kind,
+                places.period_start,
+                places.period_end,
+                places.breakdown,
+                places.breakdown_value
+        ) - 1 as cell,
+        places.*,
+        persons.indicator_id is null as is_absent,
+        persons.numerator,
+        persons.denominator
+    from places
+    left join persons
+        on
+            places.indicator_id = persons.indicator_id
+            and places.period_kind = persons.period_kind
+            and places.period_start = persons.period_start
+            and places.period_end = persons.period_end
+            and places.breakdown = persons.breakdown
+            and places.breakdown_value = persons.breakdown_value
+"""
+
+
+@dataclass(frozen=True)
+class _Indicator:
+    """One indicator's counts: its measures (each periods x columns), and which cell stands where (-1: none)."""
+
+    indicator_id: str
+    periods: Sequence[Period]
+    columns: Sequence[tuple[str, str]]
+    measures: tuple[Counts, ...]
+    cells: NDArray[np.int64]
+
+
+def suppress(connection: duckdb.DuckDBPyConnection, board: DisclosureControl, public: DisclosureControl) -> None:
+    """Writes ``dashboard.indicator_board`` and ``dashboard.indicator_public`` from ``dashboard.indicator``.
+
+    Columns are the mart's, with what is withheld empty, and ``suppressed``, ``shown`` (the figure as text), ``lower``
+    and ``upper`` (Wilson's 95 % interval of a percentage). The public's has the catalogue's public indicators alone.
+    """
+    connection.execute(f"create or replace temporary table cell as {CELLS}")
+    flags = {audience: np.zeros(_count(connection), dtype=bool) for audience in AUDIENCES}
+    for family in _families(list(_indicators(connection))):
+        grid, places = _grid_of(family)
+        hidden = withheld(grid, board.below)
+        for audience in AUDIENCES:
+            if audience == "public":
+                hidden = hidden | withheld(grid, public.below)
+            for member, (periods, columns) in zip(family, places, strict=True):
+                own = hidden[np.ix_(periods, columns)]
+                is_there = member.cells >= 0
+                flags[audience][member.cells[is_there]] = own[is_there]
+    pattern = pa.table({"cell": np.arange(_count(connection)), **flags})
+    connection.register("pattern", pattern)
+    for audience, control in zip(AUDIENCES, (board, public), strict=True):
+        connection.execute(_published(audience, control.round_to))
+    connection.unregister("pattern")
+    connection.execute("drop table cell")
+
+
+def _count(connection: duckdb.DuckDBPyConnection) -> int:
+    ((count,),) = connection.execute("select count(*) from cell").fetchall()
+    return int(count)
+
+
+def _indicators(connection: duckdb.DuckDBPyConnection) -> Iterator[_Indicator]:
+    """The indicators that count persons, each as arrays."""
+    periods: dict[str, list[Period]] = {}
+    for name, kind, start, end in connection.execute(
+        "select distinct indicator_id, period_kind, period_start, period_end from cell order by all"
+    ).fetchall():
+        periods.setdefault(name, []).append(Period(kind, start, end))
+    columns: dict[str, list[tuple[str, str]]] = {}
+    for name, breakdown, value in connection.execute(
+        """
+        select indicator_id, breakdown, breakdown_value
+        from cell
+        group by indicator_id, breakdown, breakdown_value
+        order by breakdown <> 'all', breakdown, breakdown_value
+        """
+    ).fetchall():
+        columns.setdefault(name, []).append((breakdown, value))
+    arrays: dict[str, Any] = connection.execute(
+        """
+        select
+            cell,
+            indicator_id,
+            unit,
+            dense_rank() over (partition by indicator_id order by period_kind, period_start, period_end) - 1 as period,
+            dense_rank() over (
+                partition by indicator_id order by breakdown <> 'all', breakdown, breakdown_value
+            ) - 1 as place,
+            coalesce(numerator, 0) as numerator,
+            coalesce(denominator, 0) as denominator
+        from cell
+        order by indicator_id
+        """
+    ).fetchnumpy()
+    names = arrays["indicator_id"].astype(str)
+    for name in periods:
+        mine = names == name
+        yield _indicator(name, periods[name], columns[name], {key: values[mine] for key, values in arrays.items()})
+
+
+def _indicator(
+    name: str, periods: list[Period], columns: list[tuple[str, str]], arrays: dict[str, NDArray[Any]]
+) -> _Indicator:
+    places = (arrays["period"], arrays["place"])
+
+    def spread(values: NDArray[Any], fill: int = 0) -> Counts:
+        filled = np.full((len(periods), len(columns)), fill, dtype=np.int64)
+        filled[places] = values
+        return filled
+
+    numerator, denominator = spread(arrays["numerator"]), spread(arrays["denominator"])
+    match arrays["unit"][0]:
+        case "percent":
+            measures: tuple[Counts, ...] = (numerator, np.clip(denominator - numerator, 0, None))
+        case "count" | "rate_per_10000":
+            measures = (numerator,)
+        case _:  # a mean: what must be hidden is of how few it is
+            measures = (denominator,)
+    return _Indicator(name, periods, columns, measures, spread(arrays["cell"], -1))
+
+
+def _families(indicators: Sequence[_Indicator]) -> list[list[_Indicator]]:
+    """Indicators with a count in common, together: what one withholds the other must not tell."""
+    families: list[tuple[set[bytes], list[_Indicator]]] = []
+    for indicator in indicators:
+        signatures = _signatures(indicator)
+        related = [family for family in families if family[0] & signatures]
+        for family in related:
+            families.remove(family)
+        known = signatures.union(*(family[0] for family in related))
+        families.append((known, [*(member for family in related for member in family[1]), indicator]))
+    return [members for _, members in families]
+
+
+def _signatures(indicator: _Indicator) -> set[bytes]:
+    """The monthly totals of each of its counts, as far as they could belong to no other count by chance."""
+    months = [i for i, period in enumerate(indicator.periods) if period.kind == "month"]
+    counts = [*indicator.measures, *([sum(indicator.measures)] if len(indicator.measures) > 1 else [])]
+    totals = [np.asarray(count)[months, 0] for count in counts]
+    return {total.tobytes() for total in totals if np.count_nonzero(total) > 1}
+
+
+def _grid_of(family: Sequence[_Indicator]) -> tuple[Grid, list[tuple[list[int], list[int]]]]:
+    """One grid of all counts of a family, and where each member's periods and columns are in it."""
+    periods = sorted({period for member in family for period in member.periods}, key=_in_order)
+    columns = sorted({column for member in family for column in member.columns}, key=lambda c: (c != TOTAL, c))
+    if not columns or columns[0] != TOTAL:
+        columns.insert(0, TOTAL)
+    places = []
+    measures: list[Counts] = []
+    known: list[Mask] = []
+    for member in family:
+        at = [periods.index(period) for period in member.periods], [columns.index(column) for column in member.columns]
+        places.append(at)
+        for measure in member.measures:
+            whole = np.zeros((len(periods), len(columns)), dtype=np.int64)
+            whole[np.ix_(*at)] = measure
+            measures.append(whole)
+            known.append(np.isin(np.arange(len(periods)), at[0]))
+    for more, less, is_known in _differences(measures, known):
+        measures.append(more - less)
+        known.append(is_known)
+    breakdowns: dict[str, list[int]] = {}
+    for position, (breakdown, _) in enumerate(columns[1:], start=1):
+        breakdowns.setdefault(breakdown, []).append(position)
+    return Grid(periods, np.stack(measures), list(breakdowns.values()), np.stack(known)), places
+
+
+def _differences(measures: Sequence[Counts], known: Sequence[Mask]) -> list[tuple[Counts, Counts, Mask]]:
+    """The pairs of which one count has more than the other everywhere: a reader has the difference by subtraction.
+
+    So the plans with an exception are told by the figures that include and that exclude them.
+    """
+    pairs = []
+    for i, more in enumerate(measures):
+        for j, less in enumerate(measures):
+            both = known[i] & known[j]
+            if i != j and (more >= less)[both].all() and less[both].any() and (more > less)[both].any():
+                shared = both[:, np.newaxis]
+                pairs.append((more * shared, less * shared, both))
+    return pairs
+
+
+def _in_order(period: Period) -> tuple[str, date, date]:
+    return period.kind, period.start, period.end
+
+
+def _published(audience: str, round_to: int) -> str:
+    """The SQL that writes one audience's table. Everything but the rating comes from the counts as shown.
+
+    Only a cell shown to the board has a rating, and the board has its exact figure, so the rating tells nothing more.
+    """
+
+    audiences = "catalogue.audience = 'public'" if audience == "public" else "true"
+
+    def rounded(column: str) -> str:
+        return f"(round({column} / {round_to}.0) * {round_to})::bigint" if round_to > 1 else column
+
+    return f"""
+    create or replace table dashboard.indicator_{audience} as
+    with shown as (
+        select
+            indicator.*,
+            catalogue.unit,
+            catalogue.unit in ('weeks', 'ratio') as is_mean,
+            (catalogue.is_person_count or is_mean) and {str(round_to > 1).lower()} as is_rounded,
+            coalesce(pattern.{audience}, false) as is_withheld
+        from dashboard.indicator
+        inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
+        left join cell
+            on
+                indicator.indicator_id = cell.indicator_id
+                and indicator.period_kind = cell.period_kind
+                and indicator.period_start = cell.period_start
+                and indicator.period_end = cell.period_end
+                and indicator.breakdown = cell.breakdown
+                and indicator.breakdown_value = cell.breakdown_value
+        left join pattern on cell.cell = pattern.cell
+        where {audiences}
+    ),
+
+    cells as (
+        select
+            indicator_id,
+            period_kind,
+            period_start,
+            period_end,
+            is_complete,
+            breakdown,
+            breakdown_value,
+            unit,
+            target,
+            benchmark,
+            benchmark_name,
+            case when not is_withheld then rag else 'none' end as rag,
+            case
+                when is_withheld or is_mean and is_rounded then null
+                when is_rounded then {rounded("numerator")}
+                else numerator
+            end as numerator,
+            case
+                when is_withheld then null
+                when is_rounded and unit <> 'rate_per_10000' then {rounded("denominator")}
+                else denominator
+            end as denominator,
+            case
+                when is_withheld then null
+                when not is_rounded or is_mean or numerator = 0 then value
+                when unit = 'percent' then 100.0 * {rounded("numerator")} / nullif({rounded("denominator")}, 0)
+                else value * {rounded("numerator")} / numerator
+            end as value,
+            case when not is_withheld and not is_rounded then first_published_value end as first_published_value,
+            first_published_at,
+            is_revised and not is_withheld as is_revised,
+            is_withheld as suppressed
+        from shown
+        union all by name
+        select
+            cell.indicator_id,
+            cell.period_kind,
+            cell.period_start,
+            cell.period_end,
+            cell.is_complete,
+            cell.breakdown,
+            cell.breakdown_value,
+            cell.unit,
+            'none' as rag,
+            false as is_revised,
+            true as suppressed
+        from cell
+        inner join pattern on cell.cell = pattern.cell
+        inner join dashboard.indicator_catalogue as catalogue on cell.indicator_id = catalogue.indicator_id
+        where cell.is_absent and pattern.{audience} and {audiences}
+    ),
+
+    compared as (
+        select
+            now.*,
+            now.value - before.value as change,
+            now.value - year_before.value as change_on_year,
+            case when now.unit = 'percent' and now.numerator between 0 and now.denominator and now.denominator > 0
+                then now.numerator / now.denominator
+            end as share,
+            {Z_95} * {Z_95} / now.denominator as spread
+        from cells as now
+        left join cells as before
+            on
+                now.indicator_id = before.indicator_id
+                and now.period_kind = before.period_kind
+                and now.breakdown = before.breakdown
+                and now.breakdown_value = before.breakdown_value
+                and before.period_end = case now.period_kind
+                    when 'year_to_date' then last_day((now.period_end - interval 1 year)::date)
+                    else (now.period_start - 1)::date
+                end
+        left join cells as year_before
+            on
+                now.indicator_id = year_before.indicator_id
+                and now.period_kind = year_before.period_kind
+                and now.breakdown = year_before.breakdown
+                and now.breakdown_value = year_before.breakdown_value
+                and year_before.period_start = (now.period_start - interval 1 year)::date
+                and year_before.period_end = last_day((now.period_end - interval 1 year)::date)
+    )
+
+    select
+        indicator_id,
+        period_kind,
+        period_start,
+        period_end,
+        is_complete,
+        breakdown,
+        breakdown_value,
+        numerator,
+        denominator,
+        value,
+        target,
+        benchmark,
+        benchmark_name,
+        rag,
+        change,
+        change_on_year,
+        first_published_value,
+        first_published_at,
+        is_revised,
+        suppressed,
+        case
+            when suppressed then '{WITHHELD}'
+            when value is null then '{NOT_AVAILABLE}'
+            when unit = 'percent' then format('{{:.1f}}%', value)
+            when unit = 'count' then format('{{:,}}', round(value)::bigint)
+            when unit = 'pounds' then format('£{{:,}}', round(value)::bigint)
+            else format('{{:.1f}}', value)
+        end as shown,
+        100 * case
+            when share is not null
+                then greatest(
+                    0, (share + spread / 2 - sqrt(spread * (share * (1 - share) + spread / 4))) / (1 + spread)
+                )
+        end as lower,
+        100 * case
+            when share is not null
+                then least(
+                    1, (share + spread / 2 + sqrt(spread * (share * (1 - share) + spread / 4))) / (1 + spread)
+                )
+        end as upper
+    from compared
+    order by indicator_id, period_kind, period_start, period_end, breakdown <> 'all', breakdown, breakdown_value
+    """

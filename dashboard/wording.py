@@ -1,0 +1,134 @@
+"""How periods, units, ratings and changes are said to a reader."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from dashboard.edition import Figure, Indicator
+
+UNITS = {
+    "percent": "%",
+    "count": "Number",
+    "rate_per_10000": "Per 10,000",
+    "weeks": "Weeks",
+    "pounds": "£",
+    "ratio": "Ratio",
+}
+KINDS = {
+    "month": "Month",
+    "quarter": "Quarter",
+    "year_to_date": "Year to date",
+    "calendar_year": "Calendar year",
+    "academic_year": "Academic year",
+}
+RATINGS = {
+    "red": "Red",
+    "amber": "Amber",
+    "green": "Green",
+    "blue": "Blue",
+    "none": "Not rated",
+}
+SIGNALS = {
+    "improvement": "Improving",
+    "concern": "Getting worse",
+    "change": "Changing",
+    "common cause": "No real change",
+}
+BREAKDOWNS = {
+    "age_band": "Age",
+    "need": "Primary need",
+    "sex": "Sex",
+    "ethnicity": "Ethnicity",
+    "social_care_status": "Social care",
+}
+
+
+def unit_name(unit: str) -> str:
+    """The unit as an axis or a heading says it."""
+    return UNITS.get(unit, unit.replace("_", " ").capitalize())
+
+
+def breakdown_name(breakdown: str) -> str:
+    """The breakdown as a heading says it."""
+    return BREAKDOWNS.get(breakdown, breakdown.replace("_", " ").capitalize())
+
+
+def day_name(day: date | None) -> str:
+    """A day in full: 2 November 2026."""
+    return f"{day.day} {day:%B %Y}" if day else "–"
+
+
+def period_name(figure: Figure) -> str:
+    """The period in words: September 2026, July to September 2026, 2025, 2024/25."""
+    start, end = figure.period_start, figure.period_end
+    match figure.period_kind:
+        case "month":
+            return f"{start:%B %Y}"
+        case "calendar_year" if start.month == 1:
+            return f"{start.year}"
+        case "academic_year":
+            return f"{start.year}/{(start.year + 1) % 100:02d}"
+        case _:
+            return f"{start:%B} to {end:%B %Y}" if start.month != end.month else f"{start:%B %Y}"
+
+
+def change_in_words(indicator: Indicator, change: float | None) -> str:
+    """A change with its sign and unit, percentages in points; a dash where it is not known."""
+    if change is None:
+        return "–"
+    amount = abs(round(change)) if indicator.unit in ("count", "pounds") else abs(round(change, 1))
+    if not amount:
+        return "no change"
+    sign = "+" if change > 0 else "−"
+    match indicator.unit:
+        case "percent":
+            return f"{sign}{amount:.1f} points"
+        case "count":
+            return f"{sign}{amount:,}"
+        case "pounds":
+            return f"{sign}£{amount:,}"
+        case _:
+            return f"{sign}{amount:.1f}"
+
+
+def target_in_words(indicator: Indicator, target: float | None) -> str:
+    """The target in the indicator's unit, with which side of it is good."""
+    if target is None:
+        return "–"
+    number = f"{target:,.0f}" if float(target).is_integer() else f"{target:,.1f}"
+    text = {"percent": f"{number}%", "pounds": f"£{number}"}.get(indicator.unit, number)
+    return text + {"higher": " or more", "lower": " or less"}.get(indicator.direction, "")
+
+
+def of_how_many(figure: Figure) -> str:
+    """Numerator and denominator, where both may be told."""
+    if figure.numerator is None or figure.denominator is None:
+        return ""
+    return f"{figure.numerator:,} of {figure.denominator:,}"
+
+
+def interval(figure: Figure) -> str:
+    """Wilson's 95 % interval of a percentage."""
+    if figure.lower is None or figure.upper is None:
+        return "–"
+    return f"{figure.lower:.1f}% to {figure.upper:.1f}%"
+
+
+def amount_in_words(indicator: Indicator, amount: float | None) -> str:
+    """A figure of another area in the indicator's unit."""
+    if amount is None:
+        return "–"
+    match indicator.unit:
+        case "percent":
+            return f"{amount:.1f}%"
+        case "count":
+            return f"{amount:,.0f}"
+        case "pounds":
+            return f"£{amount:,.0f}"
+        case _:
+            return f"{amount:,.1f}"
+
+
+def rating_of(rating: str | None) -> str:
+    """A rating of the improvement plan as a page shows it."""
+    return rating if rating in RATINGS else "none"

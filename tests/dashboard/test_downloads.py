@@ -1,0 +1,68 @@
+"""The board pack, the workbook and the CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from python_calamine import CalamineWorkbook
+
+from dashboard.edition import read_edition
+from dashboard.pack import write_pack
+from dashboard.pages import write_downloads
+from dashboard.workbook import write_workbook
+from tests.dashboard.invented import invented_edition
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with invented_edition(months=14, monthly=60) as connection:
+        connection.execute("update dashboard.indicator_catalogue set owner = '=cmd()' where indicator_id = 'issued0'")
+        connection.execute(
+            "update dashboard.indicator_board set breakdown_value = '=HYPERLINK(\"http://x\")' "
+            "where breakdown_value = 'ASD'"
+        )
+        yield connection
+
+
+def test_the_pack_is_a_tagged_pdf_with_a_text_for_each_chart(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    write_pack(read_edition(connection, "board"), tmp_path / "pack.pdf", tmp_path / "drawings")
+    pdf = (tmp_path / "pack.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF-1.7")
+    for part in (b"/StructTreeRoot", b"/Lang", b"pdfuaid:part"):
+        assert part in pdf
+
+
+def test_the_pack_is_the_same_to_the_byte_when_made_again(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    edition = read_edition(connection, "board")
+    for name in ("one.pdf", "other.pdf"):
+        write_pack(edition, tmp_path / name, tmp_path / "drawings")
+    assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "other.pdf").read_bytes()
+
+
+def test_the_workbook_holds_every_total_as_shown_and_no_formula(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    write_workbook(read_edition(connection, "board"), tmp_path / "figures.xlsx")
+    book = CalamineWorkbook.from_path(str(tmp_path / "figures.xlsx"))
+    rows = book.get_sheet_by_name("Totals").to_python()
+    ((expected,),) = connection.execute("select count(*) from indicator_board where breakdown = 'all'").fetchall()
+    assert len(rows) == expected + 1
+    groups = {row[7] for row in book.get_sheet_by_name("Groups, last periods").to_python()}
+    assert (
+        '=HYPERLINK("http://x")' in groups
+    )  # a text, not a formula: calamine would give a formula's value, which is empty
+
+
+def test_a_csv_has_no_cell_that_a_spreadsheet_would_run(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    write_downloads(connection, read_edition(connection, "board"), tmp_path)
+    values = duckdb.execute(
+        f"select distinct breakdown_value from read_csv('{tmp_path / 'issued0.csv'}') where breakdown = 'need'"
+    ).fetchall()
+    assert ('\'=HYPERLINK("http://x")',) in values

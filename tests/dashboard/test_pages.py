@@ -1,0 +1,159 @@
+"""The pages in a real Chromium, straight from a folder: legible, accessible, and asking nobody for anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from playwright.sync_api import Browser
+
+from dashboard.edition import SITES, Comment
+from dashboard.publishing import write_pages
+from tests.browser import DESKTOP, PHONE, ZOOMED, Opener, axe_violations, is_scrolling_sideways
+from tests.dashboard.invented import invented_edition
+
+SCREENSHOTS = Path(__file__).parents[2] / "screenshots" / "dashboard"
+BOARD = ["index.html", "exceptions.html", "improvement.html", "quality.html", "about.html"]
+BOARD += [f"indicators/{name}0.html" for name in ("timeliness", "issued", "active", "training")]
+PUBLIC = ["index.html", "about.html", "indicators/timeliness0.html"]
+PAGES = [("board", page) for page in BOARD] + [("public", page) for page in PUBLIC]
+COMMENTS = {
+    "timeliness0": [
+        Comment(
+            date(2026, 7, 1), "Two posts were vacant; <b>both</b> are filled.", "Head of SEND", datetime(2026, 8, 3)
+        )
+    ]
+}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The product's folder as it is published, with both sites."""
+    folder = tmp_path_factory.mktemp("published")
+    product = "'" + str(folder / "dashboard.duckdb") + "'"
+    with invented_edition(seed=7, months=36, monthly=60) as connection:
+        connection.execute("update indicator_board set rag = 'red' where indicator_id = 'timeliness0'")
+        connection.execute(f"attach {product} as product")
+        tables = connection.execute(
+            "select table_name from duckdb_tables() where database_name = 'memory' and schema_name = 'dashboard' "
+            "and table_name <> 'indicator'"
+        ).fetchall()
+        for (table,) in tables:
+            connection.execute(f"create table product.{table} as from memory.dashboard.{table}")
+        connection.execute("detach product")
+    write_pages(folder, COMMENTS, tmp_path_factory.mktemp("drawings"))
+    return folder
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Opener]:
+    opener = Opener(chromium)
+    yield opener
+    opener.close()
+
+
+def address(published: Path, audience: str, page: str) -> str:
+    return (published / SITES[audience] / page).as_uri()
+
+
+@pytest.mark.parametrize(("audience", "page"), PAGES)
+def test_a_page_opens_from_a_folder_and_axe_finds_nothing(
+    published: Path, open_page: Opener, audience: str, page: str
+) -> None:
+    """What the console says, and any request off the folder, fails the test when the page is closed."""
+    opened = open_page(size=DESKTOP).page
+    opened.goto(address(published, audience, page))
+    assert axe_violations(opened) == []
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    opened.screenshot(path=SCREENSHOTS / f"{audience}-{page.replace('/', '-')}.png", full_page=True)
+
+
+@pytest.mark.parametrize("size", [PHONE, ZOOMED])
+def test_nothing_scrolls_sideways_on_a_phone_or_when_magnified(
+    published: Path, open_page: Opener, size: tuple[int, int]
+) -> None:
+    opened = open_page(size=size, has_scripts=False).page
+    sideways = []
+    for audience, page in PAGES:
+        opened.goto(address(published, audience, page))
+        if is_scrolling_sideways(opened):
+            sideways.append((audience, page))
+    assert sideways == []
+    opened.goto(address(published, "board", "indicators/timeliness0.html"))
+    opened.screenshot(path=SCREENSHOTS / f"board-indicator-{size[0]}.png", full_page=True)
+
+
+def test_a_page_prints_without_its_navigation_and_with_its_charts(published: Path, open_page: Opener) -> None:
+    opened = open_page().page
+    opened.goto(address(published, "board", "indicators/timeliness0.html"))
+    opened.emulate_media(media="print")
+    assert not opened.locator("nav.site").is_visible()
+    assert opened.locator("svg.chart").first.is_visible()
+    assert len(opened.pdf(path=SCREENSHOTS / "board-indicator.pdf", format="A4")) > 10_000
+
+
+def test_every_link_leads_to_a_file_of_the_same_folder(published: Path) -> None:
+    broken = []
+    for site in SITES.values():
+        root = (published / site).resolve()
+        for page in root.rglob("*.html"):
+            for link in re.findall(r'href="([^"#]+)"', page.read_text(encoding="utf-8")):
+                target = (page.parent / link).resolve()
+                if not link.startswith("data:") and not (target.is_relative_to(root) and target.exists()):
+                    broken.append((page.name, link))
+    assert broken == []
+
+
+def test_each_chart_is_an_image_with_a_name_and_a_description(published: Path, open_page: Opener) -> None:
+    opened = open_page().page
+    opened.goto(address(published, "board", "indicators/timeliness0.html"))
+    charts = opened.get_by_role("img")
+    assert charts.count() == 2
+    assert re.search("last [0-9.]+%", charts.first.locator("desc").text_content() or "")
+
+
+def test_a_red_indicator_shows_its_managers_comment_or_asks_for_one(published: Path) -> None:
+    page = (published / "site" / "exceptions.html").read_text(encoding="utf-8")
+    assert "Head of SEND is asked to comment on August 2026" in page
+    assert "Two posts were vacant; &lt;b&gt;both&lt;/b&gt; are filled." in page
+
+
+def test_the_public_site_has_no_comment_no_officer_and_no_board_indicator(published: Path) -> None:
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (published / "public").rglob("*.html")}
+    assert "training0.html" not in pages
+    assert not any("Two posts were vacant" in text or "Improvement plan" in text for text in pages.values())
+    assert not (published / "public" / "board-pack.pdf").exists()
+
+
+def test_the_public_pages_hold_no_figure_that_the_public_table_does_not(published: Path) -> None:
+    """A page of the public is made of the public's table alone: its download is that table."""
+    with duckdb.connect(str(published / "dashboard.duckdb"), read_only=True) as connection:
+        download = published / "public" / "data" / "issued0.csv"
+        different = connection.execute(
+            f"""
+            select count(*) from (
+                select period_kind, period_start, period_end, breakdown, breakdown_value, numerator, shown
+                from read_csv('{download}')
+                except
+                select period_kind, period_start, period_end, breakdown, breakdown_value, numerator, shown
+                from indicator_public where indicator_id = 'issued0'
+            )
+            """
+        ).fetchall()
+    assert different == [(0,)]
+
+
+def test_drawings_made_before_are_used_again_and_give_the_same_pages(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dashboard.duckdb").hardlink_to(published / "dashboard.duckdb")
+    drawings = tmp_path / "drawings"
+    write_pages(tmp_path, COMMENTS, drawings)
+    first = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.html")}
+    monkeypatch.setattr("dashboard.charts.vlc.vega_to_svg", lambda _chart: pytest.fail("drawn anew"))
+    write_pages(tmp_path, COMMENTS, drawings)
+    assert {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.html")} == first

@@ -1,0 +1,275 @@
+"""Nobody can work out a small count from all that is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from connectors.configuration import DisclosureControl
+from dashboard.patterns import Grid, Period, incidence, withheld
+from dashboard.suppression import suppress
+from tests.dashboard.attack import Attacker, Unknowns, attack
+from tests.dashboard.invented import invented_indicators
+
+BOARD, PUBLIC = DisclosureControl(below=5), DisclosureControl(below=8, round_to=5)
+BOTH = {"dashboard.indicator_board": 1, "dashboard.indicator_public": 5}
+
+
+def suppressed(**borough: float) -> duckdb.DuckDBPyConnection:
+    connection = invented_indicators(**borough)  # type: ignore[arg-type]
+    suppress(connection, BOARD, PUBLIC)
+    return connection
+
+
+@pytest.fixture(scope="module")
+def borough() -> Iterator[duckdb.DuckDBPyConnection]:
+    with suppressed(seed=883, months=20, monthly=30) as connection:
+        yield connection
+
+
+def withheld_cells(connection: duckdb.DuckDBPyConnection, audience: str) -> int:
+    ((count,),) = connection.execute(f"select count(*) from dashboard.indicator_{audience} where suppressed").fetchall()
+    return int(count)
+
+
+def small_counts(connection: duckdb.DuckDBPyConnection, unknowns: Unknowns, limit: int) -> list[dict[int, float]]:
+    """Counts from 1 to 4 that are so or are not so, of every kind of period and every breakdown, some of them."""
+    rows = connection.execute(
+        """
+        select period_start, period_end, breakdown, breakdown_value, numerator, denominator - numerator
+        from dashboard.indicator
+        where indicator_id = 'timeliness0' and (numerator between 1 and 4 or denominator - numerator between 1 and 4)
+        order by period_kind = 'month', hash(period_kind, period_start, breakdown_value)
+        limit ?
+        """,
+        [limit],
+    ).fetchall()
+    return [
+        total
+        for start, end, *column, so, not_so in rows
+        for total, count in zip(unknowns.sums_of(start, end, (column[0], column[1])), (so, not_so), strict=True)
+        if 1 <= count <= 4
+    ]
+
+
+@pytest.mark.parametrize(("seed", "monthly"), [(1, 6), (2, 15), (3, 30), (4, 60), (5, 110)])
+def test_an_integer_programme_over_both_audiences_cannot_pin_a_count_of_1_to_4(seed: int, monthly: float) -> None:
+    with suppressed(seed=seed, months=16, monthly=monthly, is_sparse=seed % 2 == 1) as connection:
+        attacker, unknowns = attack(connection, BOTH, "timeliness0", "issued0")
+        targets = small_counts(connection, unknowns, 24)
+        ranges = list(attacker.ranges(targets))
+    assert ranges
+    assert [r for r in ranges if r[0] == r[1] or (r[0] >= 1 and r[1] <= 4)] == []
+
+
+def test_withholding_the_small_counts_alone_would_not_do(borough: duckdb.DuckDBPyConnection) -> None:
+    """The same attack succeeds on what a naive suppression publishes, so it has teeth."""
+    borough.execute(
+        """
+        create or replace table naive as
+        select
+            *,
+            numerator between 1 and 4 or coalesce(denominator - numerator between 1 and 4, false) as is_small
+        from dashboard.indicator
+        """
+    )
+    borough.execute("update naive set numerator = null, denominator = null, value = null where is_small")
+    attacker, unknowns = attack(borough, {"naive": 1}, "timeliness0", "issued0")
+    ranges = list(attacker.ranges(small_counts(borough, unknowns, 24)))
+    assert any(low == high for low, high in ranges)
+
+
+def test_rounding_small_counts_away_alone_would_not_do() -> None:
+    """A total of 22 shown as 20, parts of 8 and 13 as 10 and 15: what is left is 1, though everything was rounded."""
+    attacker = Attacker(3)
+    attacker.learn({0: 1, 1: 1, 2: 1}, 18, 22)
+    attacker.learn({0: 1}, 8, 12)
+    attacker.learn({1: 1}, 13, 17)
+    attacker.learn({2: 1}, 1, 7)
+    assert list(attacker.ranges([{2: 1}])) == [(1, 1)]
+
+
+MONTHS = [date(2025, month, 1) for month in range(7, 13)]
+
+
+def year_of(counts: np.ndarray) -> Grid:
+    """Six months by two breakdowns (of 2 and 3 values) of the same children, with their quarters and the half year."""
+    ends = [*(start - timedelta(days=1) for start in MONTHS[1:]), date(2025, 12, 31)]
+    periods = [Period("month", start, end) for start, end in zip(MONTHS, ends, strict=True)]
+    periods += [Period("quarter", MONTHS[i], ends[i + 2]) for i in (0, 3)]
+    periods += [Period("year_to_date", MONTHS[0], end) for end in ends]
+    periods += [Period("academic_year", MONTHS[2], ends[5])]
+    table = np.concatenate(
+        [counts.sum(axis=(2, 3))[:, :, None], counts.sum(axis=3), counts.sum(axis=2)], axis=2
+    )  # measures x months x (all, two values, three values)
+    rows = [[i for i, s in enumerate(MONTHS) if period.start <= s <= period.end] for period in periods]
+    counts = np.stack([table[:, row].sum(axis=1) for row in rows], axis=1)
+    return Grid(periods, counts, [[1, 2], [3, 4, 5]], np.ones(counts.shape[:2], dtype=bool))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    arrays.arrays(
+        np.int64, (2, 6, 2, 3), elements=st.one_of(st.just(0), st.integers(0, 3), st.integers(0, 3), st.integers(0, 30))
+    ),
+    st.integers(3, 8),
+)
+def test_no_small_count_of_a_random_table_can_be_pinned(counts: np.ndarray, below: int) -> None:
+    grid = year_of(counts)
+    hidden = withheld(grid, below)
+    rows, summed = incidence(grid)
+    measures, _, columns = grid.counts.shape
+    attacker = Attacker(measures * len(rows) * columns)
+
+    def total(measure: int, period: int, column: int) -> dict[int, float]:
+        return {(measure * len(rows) + int(row)) * columns + column: 1.0 for row in np.flatnonzero(summed[period])}
+
+    targets, truths = [], []
+    for measure in range(measures):
+        for period in range(len(rows)):
+            for breakdown in grid.breakdowns:
+                parts: dict[int, float] = {}
+                for column in breakdown:
+                    parts |= total(measure, period, column)
+                attacker.learn(parts | dict.fromkeys(total(measure, period, 0), -1.0), 0, 0)
+        for period in range(len(grid.periods)):
+            for column in range(columns):
+                count = int(grid.counts[measure, period, column])
+                if not hidden[period, column]:
+                    attacker.learn(total(measure, period, column), count, count)
+                if 0 < count < below and (period + column) % 3 == 0:
+                    targets.append(total(measure, period, column))
+                    truths.append(count)
+    ranges = list(attacker.ranges(targets))
+    assert [r for r in ranges if r[0] == r[1] or (r[0] >= 1 and r[1] < below)] == []
+
+
+@pytest.mark.parametrize("audience", ["board", "public"])
+def test_a_withheld_figure_is_told_by_nothing_beside_it(borough: duckdb.DuckDBPyConnection, audience: str) -> None:
+    told = borough.execute(
+        f"""
+        select count(*), count(numerator), count(denominator), count(value), count(lower), count(upper), count(change),
+            count(change_on_year), count(first_published_value), count(*) filter (rag <> 'none' or shown <> '[c]')
+        from dashboard.indicator_{audience}
+        where suppressed
+        """
+    ).fetchall()
+    assert told[0][0] > 0
+    assert told[0][1:] == (0,) * 9
+
+
+def test_the_public_is_shown_nothing_that_the_board_is_not(borough: duckdb.DuckDBPyConnection) -> None:
+    only_public = borough.execute(
+        """
+        select count(*)
+        from dashboard.indicator_public as public
+        inner join dashboard.indicator_board as board
+            using (indicator_id, period_kind, period_start, period_end, breakdown, breakdown_value)
+        where board.suppressed and not public.suppressed
+        """
+    ).fetchall()
+    assert only_public == [(0,)]
+
+
+def test_public_counts_are_rounded_to_5_and_none_is_below_8(borough: duckdb.DuckDBPyConnection) -> None:
+    wrong = borough.execute(
+        """
+        select public.numerator, public.denominator
+        from dashboard.indicator_public as public
+        inner join dashboard.indicator as exact
+            using (indicator_id, period_kind, period_start, period_end, breakdown, breakdown_value)
+        where
+            public.numerator % 5 <> 0 or public.denominator % 5 <> 0
+            or (not suppressed and exact.numerator between 1 and 7)
+            or abs(public.numerator - exact.numerator) > 2
+            or abs(public.value - 100 * public.numerator / public.denominator) > 1e-9
+        """
+    ).fetchall()
+    assert wrong == []
+
+
+def test_a_shown_zero_stays_a_zero(borough: duckdb.DuckDBPyConnection) -> None:
+    shown = borough.execute(
+        """
+        select distinct public.shown
+        from dashboard.indicator_public as public
+        inner join dashboard.indicator as exact
+            using (indicator_id, period_kind, period_start, period_end, breakdown, breakdown_value)
+        where indicator_id = 'issued0' and exact.numerator = 0 and not suppressed
+        """
+    ).fetchall()
+    assert shown in ([("0",)], [])
+
+
+def test_figures_that_count_no_children_are_shown_as_they_are(borough: duckdb.DuckDBPyConnection) -> None:
+    different = borough.execute(
+        """
+        select count(*), count(*) filter (board.numerator <> exact.numerator or suppressed)
+        from dashboard.indicator_board as board
+        inner join dashboard.indicator as exact
+            using (indicator_id, period_kind, period_start, period_end, breakdown, breakdown_value)
+        where indicator_id = 'training0' and exact.numerator between 1 and 4
+        """
+    ).fetchall()
+    assert different[0][0] > 0
+    assert different[0][1] == 0
+
+
+def test_a_mean_over_few_is_withheld(borough: duckdb.DuckDBPyConnection) -> None:
+    told = borough.execute(
+        """
+        select count(*), count(board.value), count(board.denominator)
+        from dashboard.indicator_board as board
+        inner join dashboard.indicator as exact
+            using (indicator_id, period_kind, period_start, period_end, breakdown, breakdown_value)
+        where indicator_id = 'waits0' and exact.denominator between 1 and 4
+        """
+    ).fetchall()
+    assert told[0][0] > 0
+    assert told[0][1:] == (0, 0)
+
+
+def test_the_public_has_the_public_indicators_alone(borough: duckdb.DuckDBPyConnection) -> None:
+    names = borough.execute("select distinct indicator_id from dashboard.indicator_public order by all").fetchall()
+    assert names == [("active0",), ("issued0",), ("timeliness0",), ("waits0",)]
+
+
+def test_a_board_may_choose_to_see_every_count(borough: duckdb.DuckDBPyConnection) -> None:
+    with invented_indicators(months=6, monthly=8) as connection:
+        suppress(connection, DisclosureControl(below=0), PUBLIC)
+        assert connection.execute("select count(*) from dashboard.indicator_board where suppressed").fetchall() == [
+            (0,)
+        ]
+        assert connection.execute("select count(*) from dashboard.indicator_public where suppressed").fetchall() > [
+            (0,)
+        ]
+
+
+def test_an_interval_is_wilsons() -> None:
+    """50 of 80 is 62.5 %, between 51.55 % and 72.31 % (Wilson 1927, z = 1.96)."""
+    with invented_indicators(months=1, monthly=40) as connection:
+        connection.execute("update dashboard.indicator set numerator = 50, denominator = 80, value = 62.5")
+        suppress(connection, DisclosureControl(below=0), DisclosureControl(below=0))
+        (interval,) = connection.execute(
+            """
+            select round(lower, 2), round(upper, 2) from dashboard.indicator_board
+            where indicator_id = 'timeliness0' and breakdown = 'all' and period_kind = 'month'
+            """
+        ).fetchall()
+        assert interval == (51.55, 72.31)
+
+
+def test_a_large_months_figures_are_all_shown() -> None:
+    """Where no count is small nothing is withheld: suppression costs nothing there."""
+    with invented_indicators(months=4, monthly=2000) as connection:
+        suppress(connection, BOARD, PUBLIC)
+        assert connection.execute("select count(*) from dashboard.indicator_public where suppressed").fetchall() == [
+            (0,)
+        ]
