@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import os
 import threading
@@ -54,6 +55,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+_RUNS_OF_THIS_PROCESS = itertools.count()
+
 tell_progress: ContextVar[Callable[[str], None]] = ContextVar("tell_progress", default=lambda _text: None)
 """Says what is going on; the command line puts a spinner here."""
 
@@ -97,7 +100,8 @@ class Run:
         self.home = home
         self.configuration = configuration
         self.moment = moment
-        self.run_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S") + f"-{os.getpid()}"
+        again = next(_RUNS_OF_THIS_PROCESS)
+        self.run_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S") + f"-{os.getpid()}" + (f"-{again}" if again else "")
         self.store = OperationsStore(home.operations_url)
         self._tell = tell_progress.get()
         self._is_loading = is_loading
