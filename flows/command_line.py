@@ -17,6 +17,7 @@ from rich.markdown import Markdown
 
 from connectors.errors import SendError
 from connectors.unforeseen import told_without_data
+from flows.backfilling import backfill
 from flows.console import console
 from flows.dashboard import dashboard
 from flows.findings import findings
@@ -24,6 +25,7 @@ from flows.identity import identity
 from flows.operations import operations
 from flows.protection import retention, subject_access
 from flows.publishing import publish
+from flows.regions import region
 from flows.sen2 import sen2
 from flows.serving import serve
 from flows.settings import LONDON, prepare_environment
@@ -49,6 +51,8 @@ app.add_typer(operations)
 app.add_typer(console)
 app.add_typer(dashboard)
 app.command()(publish)
+app.command()(backfill)
+app.add_typer(region)
 app.command()(retention)
 app.command("subject-access")(subject_access)
 app.command()(serve)
@@ -198,6 +202,7 @@ def run(
         datetime | None,
         typer.Option(parser=_moment, help="Only what was known then: a day, or a time in UTC. Loads nothing."),
     ] = None,
+    only: Annotated[str | None, typer.Option(help="Load this one extract alone, for example ehc_case.")] = None,
     json_output: Json = False,
 ) -> None:
     """Load what is new, build, check, and publish what passes its gate."""
@@ -205,7 +210,8 @@ def run(
 
     home = Home.from_environment()
     with progress("Starting", json_output) as tell:
-        summary = run_nightly(home, as_at=as_at.date() if as_at else None, known_at=known_at, tell=tell)
+        day = as_at.date() if as_at else None
+        summary = run_nightly(home, as_at=day, known_at=known_at, tell=tell, only=only)
     if json_output:
         print_json(summary.as_data())
     elif sys.stdout.isatty():

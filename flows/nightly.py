@@ -74,9 +74,14 @@ def deliver(run: Run) -> None:
 
 @flow(name="nightly", task_runner=LOADERS)
 @one_run_a_day("nightly")
-def nightly(home: str, as_at: date | None = None, known_at: datetime | None = None) -> RunSummary:
-    """One whole run on the home folder ``home``; ``as_at`` and ``known_at`` choose another day than today."""
-    with Run.begin(Home(Path(home)), as_at=as_at, known_at=known_at) as run:
+def nightly(
+    home: str, as_at: date | None = None, known_at: datetime | None = None, only: str | None = None
+) -> RunSummary:
+    """One whole run on the home folder ``home``; ``as_at`` and ``known_at`` choose another day than today.
+
+    ``only`` loads that one extract, and builds on what stands of the others.
+    """
+    with Run.begin(Home(Path(home)), as_at=as_at, known_at=known_at, only=only) as run:
         run.note_loads(load_all(load, run))
         if run.is_anything_new:
             carry_out(build, run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import os
 import threading
@@ -51,12 +52,14 @@ from operations.store import FindingCounts, IdentityAnswer, OperationsStore, Run
 from warehouse.build import DbtProject, PointInTime, finish_build, keep_identity, open_for_building, register_sources
 from warehouse.code import digest_of_code
 from warehouse.home import Home
-from warehouse.publication import publish
+from warehouse.publication import publish, write_product
 from warehouse.publishing.destinations import deliver
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+
+_RUNS_OF_THIS_PROCESS = itertools.count()
 
 tell_progress: ContextVar[Callable[[str], None]] = ContextVar("tell_progress", default=lambda _text: None)
 """Says what is going on; the command line puts a spinner here."""
@@ -93,16 +96,25 @@ class Run:
     """A run from its lock to its summary. Call the stages in the flow's order."""
 
     def __init__(
-        self, home: Home, configuration: Configuration, moment: PointInTime, *, is_loading: bool, is_keeping: bool
+        self,
+        home: Home,
+        configuration: Configuration,
+        moment: PointInTime,
+        *,
+        is_loading: bool,
+        is_keeping: bool,
+        only: str | None = None,
     ) -> None:
         self.home = home
         self.configuration = configuration
         self.moment = moment
-        self.run_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S") + f"-{os.getpid()}"
+        again = next(_RUNS_OF_THIS_PROCESS)
+        self.run_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%S") + f"-{os.getpid()}" + (f"-{again}" if again else "")
         self.store = OperationsStore(home.operations_url)
         self._tell = tell_progress.get()
         self._is_loading = is_loading
         self._is_keeping = is_keeping
+        self._only = only
         self._sequence = next_load_sequence(home.landing)
         self._sequence_lock = threading.Lock()
         self._dbt = DbtProject(home)
@@ -122,14 +134,17 @@ class Run:
 
     @classmethod
     @contextmanager
-    def begin(cls, home: Home, as_at: date | None, known_at: datetime | None) -> Iterator[Run]:
+    def begin(cls, home: Home, as_at: date | None, known_at: datetime | None, only: str | None = None) -> Iterator[Run]:
         """Locks the home, reads its configuration and fixes the run's day; ends by recording how it went.
 
         Without ``as_at`` the day is the configuration's, else ``known_at``'s in London. With ``known_at``
         nothing is loaded: the lists are rebuilt from what had landed by then. A run for another day than
-        today's leaves the stewards' findings as they are.
+        today's leaves the stewards' findings as they are. ``only`` loads that one extract and no other.
         """
         configuration = read_configuration(home.folder)
+        if only is not None and only not in configuration.sources:
+            known_extracts = ", ".join(configuration.sources) or "none"
+            raise SendError(f"send.yml has no source {only!r}; it has: {known_extracts}.")
         with home.lock("nightly"):
             home.clear_leftovers()
             moment = (known_at or datetime.now(UTC)).replace(tzinfo=None, microsecond=0)
@@ -142,6 +157,7 @@ class Run:
                 PointInTime(day, known),
                 is_loading=known_at is None,
                 is_keeping=known_at is None and as_at in (None, configuration.as_at),
+                only=only,
             )
             before = run.store.last_run()
             run._cut_off = before if before and before.outcome == "running" else None
@@ -198,8 +214,10 @@ class Run:
 
     @property
     def extracts(self) -> tuple[str, ...]:
-        """The extracts to load: those configured, none when rebuilding what was known before."""
-        return tuple(self.configuration.sources) if self._is_loading else ()
+        """The extracts to load: those configured, or the one asked for; none when rebuilding what was known before."""
+        if not self._is_loading:
+            return ()
+        return tuple(self.configuration.sources) if self._only is None else (self._only,)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -270,7 +288,9 @@ class Run:
                 files_mended=len(line.mended),
             )
         if self._is_loading:
-            keep_failed_loads(self.home.warehouse.parent, self._failed_loads())
+            place, failed_now = self.home.warehouse.parent, self._failed_loads()
+            others = [load for load in failed_loads(place) if load.extract not in self.extracts] if self._only else []
+            keep_failed_loads(place, [*others, *failed_now])
             record_loads(self.store, self.run_id, self._loads)
 
     def _failed_loads(self) -> list[FailedLoad]:
@@ -311,7 +331,7 @@ class Run:
         return Corrections(self.store).standing(self.moment.as_at, self.moment.known_at)
 
     @functools.cached_property
-    def _inputs(self) -> str:
+    def inputs(self) -> str:
         """A hash of everything that decides what this run would build: what has landed, the day, the code."""
         known = [manifest.load_id for manifest in known_manifests(self.home.landing, self.moment.known_at)]
         officers = self.configuration.designated_officers.model_dump_json()
@@ -335,7 +355,7 @@ class Run:
         """Whether a build would differ from what stands: after ``note_loads``, before ``build``."""
         stands = {line.status for line in product_lines(self.home, self.store.held_products())}
         return (
-            self._built_before.get("inputs") != self._inputs
+            self._built_before.get("inputs") != self.inputs
             or not self.home.warehouse.exists()
             or "not published" in stands
         )
@@ -359,7 +379,6 @@ class Run:
     def build(self) -> None:
         """Builds staging to lists in the private file, with dbt."""
         with self._timed("build"):
-            self._built.unlink(missing_ok=True)
             register_sources(self.configuration, self.home, self.moment, self._answers, self._corrections)
             self._dbt.build()
 
@@ -416,14 +435,30 @@ class Run:
                     self.store.record_hold(self.run_id, gate.product, decision.reasons)
                 status = "published" if decision.is_published else "held"
                 self.log.tell("product", product=gate.product, status=status, reasons=len(decision.reasons))
+            self._built.unlink(missing_ok=True)
             finish_build(self.home)
             self._built.write_text(
-                json.dumps({"inputs": self._inputs, "run_id": self.run_id, "is_keeping": self._is_keeping})
+                json.dumps({"inputs": self.inputs, "run_id": self.run_id, "is_keeping": self._is_keeping})
             )
 
     def _write_dashboard(self, folder: Path) -> None:
         """Makes the dashboard's pages beside its tables."""
         write_pages(folder, standing_comments(self.store), self.home.drawings)
+
+    def keep_products(self, folder: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+        """Writes each product whose gate passed into ``folder``, and drops the build: what stands is left alone.
+
+        Gives the products written, and why the others were held.
+        """
+        with self._timed("publish"):
+            held = {item.product: item.reasons for item in self._decisions if not item.is_published}
+            for gate in self._gates:
+                if gate.product not in held:
+                    place = folder / gate.product
+                    place.mkdir()
+                    write_product(self.home.building, place, gate.product, gate.tables, self.moment, self.run_id)
+            self.home.clear_leftovers()
+        return tuple(gate.product for gate in self._gates if gate.product not in held), held
 
     def deliver(self) -> None:
         """Publishes at the council's destinations what stands; one that fails is told, and stops nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.configuration import read_configuration
 from connectors.errors import SendError
@@ -14,6 +14,9 @@ from protection.removal import Certificate
 from returns.standing import CheckedReturn
 from warehouse.home import Home
 
+if TYPE_CHECKING:
+    from flows.backfill import Backfilled
+
 Outcome = TypeVar("Outcome")
 
 
@@ -21,7 +24,13 @@ class RunFailed(SendError):
     """A run ended before its end."""
 
 
-def run_nightly(home: Home, as_at: date | None, known_at: datetime | None, tell: Callable[[str], None]) -> RunSummary:
+def run_nightly(
+    home: Home,
+    as_at: date | None,
+    known_at: datetime | None,
+    tell: Callable[[str], None],
+    only: str | None = None,
+) -> RunSummary:
     """Runs the nightly flow to its end and gives its summary.
 
     Raises the run's own ``SendError``, or ``RunFailed`` where Prefect itself stopped it.
@@ -30,7 +39,7 @@ def run_nightly(home: Home, as_at: date | None, known_at: datetime | None, tell:
     def start() -> Any:
         from flows.nightly import nightly
 
-        return nightly(str(home.folder), as_at=as_at, known_at=known_at, return_state=True)
+        return nightly(str(home.folder), as_at=as_at, known_at=known_at, only=only, return_state=True)
 
     return _through_prefect(home, tell, start, RunSummary)
 
@@ -44,6 +53,22 @@ def run_season(home: Home, tell: Callable[[str], None]) -> CheckedReturn:
         return season(str(home.folder), return_state=True)
 
     return _through_prefect(home, tell, start, CheckedReturn)
+
+
+def run_backfill(
+    home: Home, first: date, last: date, is_as_known: bool, is_again: bool, tell: Callable[[str], None]
+) -> Backfilled:
+    """Runs the flow that makes past days to its end and gives the days. Raises as ``run_nightly``."""
+
+    def start() -> Any:
+        from flows.backfill import backfill
+
+        return backfill(str(home.folder), first, last, known=is_as_known, again=is_again, return_state=True)
+
+    from flows.backfill import Backfilled, days_between
+
+    days_between(first, last)
+    return _through_prefect(home, tell, start, Backfilled)
 
 
 def run_retention(

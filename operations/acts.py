@@ -11,6 +11,7 @@ import duckdb
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from operations.schema import (
+    AccessEntryRecord,
     Base,
     CorrectionRecord,
     DataProtectionActRecord,
@@ -24,9 +25,11 @@ from operations.store import OperationsStore
 
 AT_A_TIME = 400
 KEPT = frozenset(
-    table.__tablename__ for table in (FindingRecord, FindingEventRecord, FindingSeen, DataProtectionActRecord)
+    table.__tablename__
+    for table in (AccessEntryRecord, DataProtectionActRecord, FindingEventRecord, FindingRecord, FindingSeen)
 )
-"""Tables of which no row is deleted with a child: the finding loses its detail, the act is the proof."""
+"""Tables of which no row is deleted with a child: the finding loses its detail; who saw the child, and the proof that
+it was erased, are still to be shown, by a number that leads nowhere any more."""
 PERSONAL_DETAIL = ("record_id", "child_id", "value", "source_row", "waiver_reason")
 
 
@@ -156,6 +159,8 @@ def forget_children(store: OperationsStore, detail: PersonalDetail) -> dict[str,
                     counts, f"rows of {table.name} deleted", connection.execute(delete(table).where(condition)).rowcount
                 )
             _blank(connection, counts, FindingRecord.child_id.in_(some))
+            reasons = update(AccessEntryRecord).where(AccessEntryRecord.child_id.in_(some)).values(reason=None)
+            _add(counts, "accesses without their reason", connection.execute(reasons).rowcount)
         for numbers in _some_at_a_time(detail.corrections):
             corrections = delete(CorrectionRecord).where(CorrectionRecord.correction_id.in_(numbers))
             _add(counts, "corrections deleted", connection.execute(corrections).rowcount)

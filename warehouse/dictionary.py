@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from connectors.errors import ConfigurationError
 
-MODELS = Path(__file__).parents[1] / "dbt_project" / "models"
+ROOT = Path(__file__).parents[1]
+MODELS, DASHBOARD = ROOT / "dbt_project" / "models", ROOT / "dashboard" / "tables.yml"
 HEADINGS = ("table", "column", "type", "description", "unit", "source", "personal_data")
 _UNIT_AND_SOURCE = re.compile(r"(?P<text>.*\S)\s*\((?P<unit>[^();]+);\s*(?P<source>[^()]+)\)\s*", re.DOTALL)
 
@@ -42,30 +44,39 @@ class DescribedTable:
 
 @functools.cache
 def _model_files() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(MODELS.rglob("*.yml"))}
+    """Where each table is described: a model beside its SQL, what the dashboard makes itself in a file of its own."""
+    described = {model["name"]: DASHBOARD for model in _models_in(DASHBOARD)}
+    return {**described, **{path.stem: path for path in sorted(MODELS.rglob("*.yml"))}}
+
+
+def _models_in(path: Path) -> list[dict[str, Any]]:
+    """The models that a YAML file describes. Raises ``ConfigurationError``."""
+    try:
+        return list(yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []))
+    except (OSError, yaml.YAMLError, AttributeError) as error:
+        raise ConfigurationError(f"{path.name} cannot be read ({type(error).__name__}).") from None
 
 
 @functools.cache
 def _written(table: str) -> DescribedTable | None:
-    """The table as its model's YAML describes it; None where it is no model of ours."""
+    """The table as its YAML describes it; None where it is no table of ours."""
     path = _model_files().get(table)
     if path is None:
         return None
     try:
-        models = yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
-        model = next(model for model in models if model["name"] == table)
+        model = next(model for model in _models_in(path) if model["name"] == table)
         columns = tuple(
             _column(column["name"], column.get("data_type", ""), column["description"], _meta(column))
             for column in model["columns"]
         )
         return DescribedTable(table, _one_line(model["description"]), _meta(model), columns)
-    except (OSError, yaml.YAMLError, StopIteration, KeyError, AttributeError) as error:
-        raise ConfigurationError(f"{path.name} does not describe the model {table} ({type(error).__name__}).") from None
+    except (StopIteration, KeyError, AttributeError) as error:
+        raise ConfigurationError(f"{path.name} does not describe {table} ({type(error).__name__}).") from None
 
 
-def _meta(described: dict[str, dict[str, dict[str, bool]]]) -> bool:
+def _meta(described: dict[str, Any]) -> bool:
     """Whether it is personal; what does not say so is taken to be."""
-    return described.get("config", {}).get("meta", {}).get("personal_data", True)
+    return bool(described.get("config", {}).get("meta", {}).get("personal_data", True))
 
 
 def _one_line(text: str) -> str:

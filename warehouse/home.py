@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO
 
 from connectors.errors import SendError
-from connectors.removals import drop_replaced_files
 
 LOCK_TRIES = 10
 
@@ -145,6 +144,9 @@ class Home:
         """Removes what a killed run left half-made. Call only while holding the lock."""
         for path in (self.building, self.building.with_suffix(".duckdb.wal")):
             path.unlink(missing_ok=True)
+        # imported only where needed: who asks for a folder's name needs no DuckDB
+        from connectors.removals import drop_replaced_files
+
         drop_replaced_files(self.folder)
         shutil.rmtree(self.temporary, ignore_errors=True)
         self.temporary.mkdir(parents=True, exist_ok=True)

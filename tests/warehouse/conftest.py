@@ -15,8 +15,8 @@ import pyarrow
 import pytest
 import yaml
 
-from connectors.corrections import register_corrections
 from checks.findings import FINDING_COLUMNS
+from connectors.corrections import register_corrections
 from dashboard.definitions import the_catalogue
 from dashboard.registering import register_indicators
 from warehouse.build import MEMORY, register_survey

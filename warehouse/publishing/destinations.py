@@ -63,7 +63,7 @@ def _send(
     run_id: str,
 ) -> Delivered:
     if destination.kind == "folder":
-        return folder.publish_product(home.folder / (destination.path or ""), standing, version, run_id)
+        return folder.publish_product(home.folder / (destination.path or ""), standing, version)
     url = os.environ.get(destination.url_env or "", "")
     if not url:
         raise DestinationFailed(

@@ -1,7 +1,7 @@
 """Scheduled jobs that were done, what each run loaded, and the notices that stand.
 
 Revision ID: 0007
-Revises: 0004
+Revises: 0006
 """
 
 from __future__ import annotations
