@@ -224,3 +224,30 @@ def of_warehouse(home: Home, recount: Recount) -> Figures:
     with duckdb.connect(str(home.warehouse), read_only=True) as connection:
         counted = connection.execute(WAREHOUSE, {"year": recount.year, "day": recount.survey_day}).fetchall()
     return {str(name): int(count) for name, count in counted if count}
+
+
+ON_THE_DASHBOARD: dict[str, tuple[str, str | None]] = {
+    "requests_received": ("requests", None),
+    "plans_issued": ("timely of", None),
+    "plans_issued_in_20_weeks": ("timely", "timely of"),
+    "plans_issued_in_20_weeks_without_exceptions": ("timely, without exceptions", "timely of, without exceptions"),
+    "plans_ceased": ("ceased", None),
+    "active_plans": ("plans", None),
+}
+"""Indicators that count what the return counts: the names of the recount's figures."""
+
+
+def of_dashboard(home: Home, recount: Recount) -> Figures:
+    """The same figures as the dashboard's indicators of the return's year have them."""
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        rows = connection.execute(
+            "select indicator_id, numerator, denominator from dashboard.indicator "
+            "where period_kind = 'calendar_year' and year(period_start) = ? and breakdown = 'all'",
+            [recount.year],
+        ).fetchall()
+    return {
+        name: value
+        for indicator, *counts in rows
+        for name, value in zip(ON_THE_DASHBOARD.get(indicator, (None, None)), counts, strict=True)
+        if name is not None
+    }

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.flows.conftest import SendHome
-from tests.flows.recount import Recount, of_warehouse, recounted
+from tests.flows.recount import Recount, of_dashboard, of_warehouse, recounted
 from warehouse.home import Home
 
 
@@ -22,6 +22,14 @@ def test_the_published_indicators_are_those_of_the_warehouse(
     run_home: tuple[SendHome, subprocess.CompletedProcess[str]], recount: Recount
 ) -> None:
     assert recount.told == of_warehouse(Home(run_home[0].folder), recount)
+
+
+def test_what_the_dashboard_counts_of_the_plans_is_what_the_return_tells(
+    run_home: tuple[SendHome, subprocess.CompletedProcess[str]], recount: Recount
+) -> None:
+    shown = of_dashboard(Home(run_home[0].folder), recount)
+    of_plans = {name: shown[name] for name in ("requests", "plans", "ceased", "timely of", "timely")}
+    assert of_plans == {name: recount.told[name] for name in of_plans}
 
 
 def test_the_recount_is_of_a_whole_borough(recount: Recount) -> None:

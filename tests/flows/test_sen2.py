@@ -15,8 +15,10 @@ from python_calamine import CalamineWorkbook
 from returns.specification import read_specification
 from returns.xml import read_xml, write_xml
 from tests.flows.conftest import PrefectServer, SendHome
+from tests.flows.recount import of_dashboard, recounted
 from tests.returns.samples import STAMP as WRITTEN
 from tests.returns.samples import one_person, put
+from warehouse.home import Home
 
 YEAR = ["--year", "2027"]
 STAMP = ["--release", "1.0", "--serial", "1", "--date-time", "2027-02-01T09:30:00"]
@@ -54,6 +56,17 @@ def test_a_borough_without_faults_has_its_lists_for_inspectors_published(
     found = home.answer("annex-a")
     assert found["status"] == "published"
     assert {rule["severity"] for rule in found["rules"]} <= {"query"}
+
+
+def test_the_return_recounted_from_its_xml_gives_the_dashboards_indicators(
+    season: tuple[SendHome, Any], tmp_path: Path
+) -> None:
+    home = Home(season[0].folder)
+    recount = recounted(home, tmp_path / "return.xml")
+    shown = of_dashboard(home, recount)
+    del shown["plans"]  # the dashboard's are those of today, the return's those of the survey day
+    assert shown == {name: recount.told[name] for name in shown}
+    assert len(shown) == 6
 
 
 @pytest.fixture(scope="module")
