@@ -440,6 +440,8 @@ class OperationsStore:
             _add_new(connection, run_id, at)
             _close_fixed(connection, run_id, at, ran)
             connection.execute(delete(FindingSeen))
+            if not self._is_sqlite:  # the next page is planned on what there is now
+                connection.execute(text("analyze finding"))
             return _counts(connection, run_id)
 
     def _load_seen(self, connection: Connection, warehouse: duckdb.DuckDBPyConnection) -> None:
