@@ -202,6 +202,20 @@ def test_each_night_tells_its_own_news_alone_and_names_no_value(office: Office) 
     assert not [value for value in values if f'"{value}"' in json.dumps(first)]
 
 
+def test_a_rules_waivers_are_ended_together_and_those_proposed_refused(office: Office) -> None:
+    rule = "code_unknown"
+    first, second, *_ = [finding["finding_key"] for finding in office.answer("findings", "--rule", rule)]
+    waiver = ["--until", "2026-12-31", "--because", "A new code list comes.", "--by", "C. Steward"]
+    office.send("findings", "waive", first, second, *waiver)
+    assert "1 finding is waived" in office.send("findings", "approve", first, "--by", "B. Manager")
+    ended = office.send("findings", "end-waiver", "--rule", rule, "--because", "It came.", "--by", "B. Manager")
+    assert "2 findings are waived no more" in ended
+    assert [office.answer("findings", "show", key)["history"][-1]["event"] for key in (first, second)] == [
+        "waiver ended",
+        "waiver refused",
+    ]
+
+
 @pytest.fixture(scope="module")
 def past_night(office: Office) -> Office:
     """The office with its second night rebuilt as known then, when the correction stood."""
