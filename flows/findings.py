@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -254,13 +254,14 @@ def end_waiver(because: Because, by: By, keys: Keys = None, rule: Rule = None) -
     from operations.triage import Acted, Filter
 
     triage = _triage()
-    seen = dict(_seen_of(triage, keys, rule))
-    proposed = triage.versions(Filter(keys=tuple(seen), awaits_approval=True)) if keys else {}
+    chosen = Filter(rule=rule, keys=tuple(keys) if keys else None)
+    proposed = triage.versions(replace(chosen, awaits_approval=True))
+    standing = {key: version for key, version in _seen_of(triage, keys, rule).items() if key not in proposed}
+    if rule:
+        standing = triage.versions(replace(chosen, states=("waived",)))
     acted = Acted()
-    if proposed:
-        acted.take(triage.refuse_waiver(proposed, by=by, reason=because))
-    if standing := {key: version for key, version in seen.items() if key not in proposed}:
-        acted.take(triage.end_waiver(standing, by=by, reason=because))
+    acted.take(triage.refuse_waiver(proposed, by=by, reason=because))
+    acted.take(triage.end_waiver(standing, by=by, reason=because))
     _tell(acted, "waived no more")
 
 

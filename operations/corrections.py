@@ -23,7 +23,7 @@ from datetime import date, datetime
 from typing import Any
 
 import duckdb
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from connectors.corrections import Cell, LandedRecord, typed_text
 from connectors.errors import SendError
@@ -258,12 +258,6 @@ class Corrections:
                 )
                 for row in rows
             ]
-
-    def count_by_state(self) -> dict[str, int]:
-        """How many corrections there are in each state."""
-        query = select(CorrectionRecord.state, func.count()).group_by(CorrectionRecord.state)
-        with self._store.reading() as connection:
-            return {state: int(count) for state, count in connection.execute(query)}
 
 
 def _of_cell(cell: Cell) -> tuple[Any, ...]:

@@ -441,6 +441,8 @@ class OperationsStore:
             _add_new(connection, run_id, at)
             _close_fixed(connection, run_id, at, ran)
             connection.execute(delete(FindingSeen))
+            if not self._is_sqlite:  # the next page is planned on what there is now
+                connection.execute(text("analyze finding"))
             return _counts(connection, run_id)
 
     def _load_seen(self, connection: Connection, warehouse: duckdb.DuckDBPyConnection) -> None:
@@ -465,29 +467,6 @@ class OperationsStore:
                 while rows := found.fetchmany(ROWS_AT_A_TIME):
                     copy.write("".join(line for (line,) in rows))
             cursor.execute("analyze finding_seen")
-
-    def findings(
-        self, *, rule: str | None = None, owner: str | None = None, states: Sequence[str], limit: int
-    ) -> list[dict[str, Any]]:
-        """At most ``limit`` findings in these states, the newest first, every column."""
-        wanted = select(*FindingRecord.__table__.columns).where(FindingRecord.state.in_(states))
-        if rule is not None:
-            wanted = wanted.where(FindingRecord.rule_id == rule)
-        if owner is not None:
-            wanted = wanted.where(FindingRecord.owner == owner)
-        wanted = wanted.order_by(FindingRecord.first_seen_at.desc(), FindingRecord.rule_id, FindingRecord.finding_key)
-        with self.reading() as connection:
-            return [dict(row) for row in connection.execute(wanted.limit(limit)).mappings()]
-
-    def history(self, finding_key: str) -> list[tuple[str, str | None, datetime]]:
-        """What became of a finding, in order: event, run (None where a person acted) and time."""
-        with self.reading() as connection:
-            rows = connection.execute(
-                select(FindingEventRecord.event, FindingEventRecord.run_id, FindingEventRecord.at)
-                .where(FindingEventRecord.finding_key == finding_key)
-                .order_by(FindingEventRecord.event_id)
-            )
-            return [(row.event, row.run_id, row.at) for row in rows]
 
     def open_findings_by_owner(self) -> dict[str, int]:
         """How many findings stand open with each owner."""

@@ -412,16 +412,6 @@ class Triage:
         with self._store.reading() as connection:
             return _turns(connection, [finding_key])[finding_key]
 
-    def last_notes(self, keys: Sequence[str]) -> dict[str, str]:
-        """The note written last on each of these findings, of those that have one."""
-        notes: dict[str, str] = {}
-        with self._store.reading() as connection:
-            for some in _in_chunks(sorted(keys)):
-                for key, turns in _turns(connection, some).items():
-                    written = [turn.note for turn in turns if turn.note and not turn.is_run]
-                    notes |= {key: written[-1]} if written else {}
-        return notes
-
     def explanation(self, finding_key: str) -> Explanation | None:
         """The explanation that stands for a finding."""
         query = (

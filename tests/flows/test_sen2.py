@@ -92,6 +92,16 @@ def test_a_borough_without_faults_has_a_return_without_errors(season: tuple[Send
     assert built["loads_failed"] == []
 
 
+def test_what_the_return_finds_joins_the_stewards_findings_and_is_explained_there_too(
+    signed: tuple[SendHome, dict[str, Any]], season: tuple[SendHome, Any]
+) -> None:
+    home, built = season
+    found = home.answer("findings", "--product", "sen2_return", "--state", "explained", "--limit", "9999")
+    assert len(found) == sum(rule["found"] for rule in built["rules"]) > 0
+    (turn,) = home.answer("findings", "show", found[0]["finding_key"])["history"][1:]
+    assert (turn["event"], turn["by"], turn["note"]) == ("explained", "A. Officer", "It is so, checked.")
+
+
 def test_the_signed_return_is_read_by_anyone(signed: tuple[SendHome, dict[str, Any]]) -> None:
     _home, version = signed
     path = folder_of(version) / version["file"]

@@ -20,6 +20,10 @@ from xlsxwriter import Workbook
 from connectors.errors import SendError
 from flows.command_line import app
 from flows.run import Run
+from operations.store import OperationsStore
+from returns.notes import write_notes
+from returns.specification import read_specification
+from returns.standing import check_return
 from tests.flows.conftest import SendHome
 from warehouse.home import Home
 from warehouse.publication import standing_publication
@@ -43,6 +47,8 @@ class Office:
     findings: dict[str, dict[str, Any]] = field(default_factory=dict)
     nights: list[datetime] = field(default_factory=list)
     published: list[str] = field(default_factory=list)
+    corrected: list[list[dict[str, Any]]] = field(default_factory=list)
+    """The published list of corrections, night by night."""
 
     def send(self, *arguments: str) -> str:
         """What a command says; raises the error that it ends with."""
@@ -71,6 +77,7 @@ class Office:
         assert publication is not None
         self.nights.append(datetime.fromisoformat(publication.known_at))
         self.published.append(publication.content)
+        self.corrected.append(self.answer("lists", "corrections"))
 
     def deliver(self, table: str, record_id: str, **values: str) -> None:
         """The case system's extract again, with one record mended."""
@@ -179,7 +186,7 @@ def test_a_correction_closes_its_finding_and_lifts_itself_when_the_source_agrees
     ]
     (kept,) = office.answer("findings", "corrections", "--all")
     assert (kept["state"], kept["lifted_because"]) == ("lifted", "The source says so itself now.")
-    assert office.answer("lists", "corrections") == []
+    assert [len(corrected) for corrected in office.corrected] == [0, 1, 0]
 
 
 def test_each_night_tells_its_own_news_alone_and_names_no_value(office: Office) -> None:
@@ -195,21 +202,66 @@ def test_each_night_tells_its_own_news_alone_and_names_no_value(office: Office) 
     assert not [value for value in values if f'"{value}"' in json.dumps(first)]
 
 
-def test_a_past_night_rebuilt_has_the_correction_that_stood_then_and_the_very_bytes(office: Office) -> None:
+def test_a_rules_waivers_are_ended_together_and_those_proposed_refused(office: Office) -> None:
+    rule = "code_unknown"
+    first, second, *_ = [finding["finding_key"] for finding in office.answer("findings", "--rule", rule)]
+    waiver = ["--until", "2026-12-31", "--because", "A new code list comes.", "--by", "C. Steward"]
+    office.send("findings", "waive", first, second, *waiver)
+    assert "1 finding is waived" in office.send("findings", "approve", first, "--by", "B. Manager")
+    ended = office.send("findings", "end-waiver", "--rule", rule, "--because", "It came.", "--by", "B. Manager")
+    assert "2 findings are waived no more" in ended
+    assert [office.answer("findings", "show", key)["history"][-1]["event"] for key in (first, second)] == [
+        "waiver ended",
+        "waiver refused",
+    ]
+
+
+@pytest.fixture(scope="module")
+def past_night(office: Office) -> Office:
+    """The office with its second night rebuilt as known then, when the correction stood."""
     with Run.begin(office.home, as_at=None, known_at=office.nights[1]) as run:
         run.note_loads([])
         run.build()
         run.check()
         run.publish()
-    again = standing_publication(office.home, "lists")
+    return office
+
+
+def test_a_past_night_rebuilt_has_the_correction_that_stood_then_and_the_very_bytes(past_night: Office) -> None:
+    again = standing_publication(past_night.home, "lists")
     assert again is not None
-    assert again.content == office.published[1]
-    (laid,) = office.answer("lists", "corrections")
-    assert (laid["landed_value"], laid["corrected_value"], laid["approved_by"]) == (None, THE_DAY, "B. Manager")
-    marked = {
-        row["child_id"]: row["corrected"] for row in office.answer("lists", "records-to-correct", "--limit", "99")
-    }
-    assert laid["child_id"] == office.findings[BY_CORRECTION]["child_id"]
-    assert marked.get(laid["child_id"], "ehc_case.assessment.outcome_date") == "ehc_case.assessment.outcome_date"
-    assert set(marked.values()) <= {None, "ehc_case.assessment.outcome_date"}
-    assert office.shown(BY_COMMAND)["state"] == "fixed", "a rebuilt night leaves the stewards' findings as they are"
+    assert again.content == past_night.published[1]
+    assert past_night.answer("lists", "corrections") == past_night.corrected[1]
+    assert past_night.shown(BY_COMMAND)["state"] == "fixed", "findings are not of the night rebuilt"
+
+
+def test_a_corrected_value_is_marked_wherever_it_is_shown(past_night: Office, tmp_path: Path) -> None:
+    (laid,) = past_night.corrected[1]
+    child = past_night.findings[BY_CORRECTION]["child_id"]
+    assert (laid["child_id"], laid["landed_value"], laid["corrected_value"]) == (child, None, THE_DAY)
+
+    assessments = past_night.answer("lists", "children-with-plans", "--limit", "500")
+    marks = {row["child_id"]: row["corrected"] for row in assessments}
+    assert {mark for of, mark in marks.items() if of != child} == {None}
+    assert marks.get(child, "ehc_case.assessment.outcome_date") == "ehc_case.assessment.outcome_date"
+
+    store = OperationsStore(past_night.home.operations_url)
+    checked = check_return(past_night.home, store)
+    store.close()
+    write_notes(tmp_path / "notes.xlsx", checked, read_specification(checked.year))
+    notes = CalamineWorkbook.from_path(str(tmp_path / "notes.xlsx")).get_sheet_by_name("Corrections").to_python()
+    assert [(row[0], row[1], row[3], row[6]) for row in notes[1:]] == [(1, child, "outcome_date", "B. Manager")]
+    traced = past_night.answer("sen2", "trace", child)
+    assert all("outcome_date is 2026-10-01 by correction 1" in step["corrections"][0] for step in traced)
+
+
+def test_a_copy_of_the_store_tells_the_same_story_elsewhere(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = office.shown(BY_WORKBOOK)
+    office.send("operations", "backup", str(tmp_path / "copy.db"))
+    with pytest.raises(SendError, match="--replace"):
+        office.send("operations", "restore", str(tmp_path / "copy.db"))
+    monkeypatch.setenv("SEND_HOME", str(tmp_path / "elsewhere"))
+    office.send("operations", "restore", str(tmp_path / "copy.db"))
+    assert office.shown(BY_WORKBOOK) == told

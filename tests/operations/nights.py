@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 
 from operations.store import FindingCounts, OperationsStore, RuleOutcome
+from operations.triage import Filter, Triage
 
 AS_AT, FIRST_NIGHT = date(2026, 6, 30), datetime(2026, 6, 30, 18)
-STATES = ("new", "open", "reopened", "fixed")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,11 @@ class Nights:
         return f"run-{self.number}"
 
     def states(self) -> dict[str, str]:
-        return {row["finding_key"]: row["state"] for row in self.store.findings(states=STATES, limit=100)}
+        return {row["finding_key"]: row["state"] for row in self.found()}
+
+    def found(self, *states: str) -> list[dict[str, Any]]:
+        """The findings kept, by default whatever became of them, with every column."""
+        return [vars(finding) for finding in Triage(self.store).all(Filter(states=states))]
 
     def events(self, key: str) -> list[tuple[str, str | None]]:
-        return [(event, run_id) for event, run_id, _ in self.store.history(key)]
+        return [(turn.event, turn.by if turn.is_run else None) for turn in Triage(self.store).history(key)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy
@@ -13,7 +12,7 @@ import sqlalchemy
 from operations.schema import Base
 from operations.store import FindingCounts, OperationsStore, StoreUnavailable
 from operations.triage import FixLine, Triage
-from tests.operations.nights import AS_AT, FIRST_NIGHT, STATES, Nights, Result, finding
+from tests.operations.nights import AS_AT, FIRST_NIGHT, Nights, Result, finding
 from tests.operations.older import OF_AN_OLDER_RELEASE, make_store_of, rows
 
 Open = Callable[[], OperationsStore]
@@ -24,12 +23,13 @@ Open = Callable[[], OperationsStore]
 def test_what_is_found_first_is_new(nights: Nights) -> None:
     assert nights.run(finding("a"), finding("b")) == FindingCounts(new=2, open=2)
     assert nights.states() == {"a": "new", "b": "new"}
-    assert nights.store.history("a") == [("new", "run-1", FIRST_NIGHT)]
+    (turn,) = Triage(nights.store).history("a")
+    assert (turn.event, turn.by, turn.at) == ("new", "run-1", FIRST_NIGHT)
 
 
 def test_a_finding_is_kept_with_all_that_is_known_of_it(nights: Nights) -> None:
     nights.run(finding("a"))
-    (kept,) = nights.store.findings(states=STATES, limit=100)
+    (kept,) = nights.found()
     assert kept == {
         **finding("a"),
         "last_seen_at": FIRST_NIGHT,
@@ -53,7 +53,7 @@ def test_what_is_not_found_any_more_is_fixed(nights: Nights) -> None:
     nights.run(finding("a"), finding("b"))
     assert nights.run(finding("b")) == FindingCounts(open=1, fixed=1)
     assert nights.states() == {"a": "fixed", "b": "open"}
-    (fixed,) = nights.store.findings(states=("fixed",), limit=100)
+    (fixed,) = nights.found("fixed")
     assert (fixed["fixed_at"], fixed["last_seen_at"]) == (FIRST_NIGHT + timedelta(days=1), FIRST_NIGHT)
 
 
@@ -69,7 +69,7 @@ def test_what_was_fixed_and_is_found_again_is_reopened_and_then_open(nights: Nig
     nights.run()
     assert nights.run(finding("a")) == FindingCounts(open=1, reopened=1)
     assert nights.states() == {"a": "reopened"}
-    (reopened,) = nights.store.findings(states=("reopened",), limit=100)
+    (reopened,) = nights.found("reopened")
     assert (reopened["first_seen_at"], reopened["fixed_at"]) == (FIRST_NIGHT, None)
     nights.run(finding("a"))
     assert nights.states() == {"a": "open"}
@@ -79,7 +79,7 @@ def test_what_was_fixed_and_is_found_again_is_reopened_and_then_open(nights: Nig
 def test_a_finding_found_again_is_told_as_it_stands_now(nights: Nights) -> None:
     nights.run(finding("a"))
     nights.run(finding("a", value="2026-06-01", source_file="plans_july.csv", source_row=9, first_seen_at=AS_AT))
-    (kept,) = nights.store.findings(states=STATES, limit=100)
+    (kept,) = nights.found()
     assert (kept["value"], kept["source_file"], kept["source_row"]) == ("2026-06-01", "plans_july.csv", 9)
     assert (kept["first_seen_at"], kept["last_seen_at"]) == (FIRST_NIGHT, FIRST_NIGHT + timedelta(days=1))
 
@@ -107,10 +107,10 @@ def test_the_same_run_twice_changes_nothing(nights: Nights) -> None:
     nights.run(finding("c"))
     found = (finding("a"), finding("d"))
     counts = nights.run(*found)
-    before = nights.store.findings(states=STATES, limit=100)
+    before = nights.found()
     assert counts == FindingCounts(new=1, open=2, fixed=1, reopened=1)
     assert nights.sync(*found) == counts
-    assert nights.store.findings(states=STATES, limit=100) == before
+    assert nights.found() == before
     assert nights.events("a") == [("new", "run-1"), ("fixed", "run-2"), ("reopened", "run-3")]
     assert nights.events("d") == [("new", "run-3")]
 
@@ -132,26 +132,6 @@ def test_findings_of_an_unknown_run_are_refused_whole(nights: Nights) -> None:
     assert nights.states() == {}
 
 
-def test_findings_are_asked_for_by_rule_owner_and_state_the_newest_first(nights: Nights) -> None:
-    older = datetime(2026, 5, 1)
-    nights.run(
-        finding("a", rule_id="r2", first_seen_at=older),
-        finding("b", rule_id="r1"),
-        finding("c", rule_id="r2", owner="health_steward"),
-    )
-
-    def asked(**wanted: Any) -> list[str]:
-        rows = nights.store.findings(**{"states": STATES, "limit": 100, **wanted})
-        return [row["finding_key"] for row in rows]
-
-    assert asked() == ["b", "c", "a"]
-    assert asked(limit=2) == ["b", "c"]
-    assert asked(rule="r2") == ["c", "a"]
-    assert asked(owner="health_steward") == ["c"]
-    assert asked(rule="r1", owner="health_steward") == []
-    assert asked(states=("fixed",)) == []
-
-
 def test_open_findings_are_counted_by_owner(nights: Nights) -> None:
     both = (Result("r1"), Result("r2"))
     health = finding("c", rule_id="r2", owner="health_steward")
@@ -163,7 +143,7 @@ def test_open_findings_are_counted_by_owner(nights: Nights) -> None:
 def test_a_finding_of_no_record_child_or_file_is_kept(nights: Nights) -> None:
     nothing = dict.fromkeys(("extract", "record_id", "child_id", "item", "value", "source_file", "source_row"))
     nights.run(finding("a", **nothing))
-    (kept,) = nights.store.findings(states=STATES, limit=100)
+    (kept,) = nights.found()
     assert {name: kept[name] for name in nothing} == nothing
 
 
@@ -184,21 +164,21 @@ AWKWARD = [
 
 def test_values_survive_as_they_are(nights: Nights) -> None:
     nights.run(*(finding(f"{key}", value=value, source_file=value) for key, value in enumerate(AWKWARD)))
-    kept = {int(row["finding_key"]): row for row in nights.store.findings(states=STATES, limit=100)}
+    kept = {int(row["finding_key"]): row for row in nights.found()}
     assert [kept[key]["value"] for key in range(len(AWKWARD))] == AWKWARD
     assert [kept[key]["source_file"] for key in range(len(AWKWARD))] == AWKWARD
 
 
 def test_a_nul_is_left_out_and_what_stands_around_it_survives(nights: Nights) -> None:
     nights.run(finding("a", value="be\0fore\0", record_id="\0"))
-    (kept,) = nights.store.findings(states=STATES, limit=100)
+    (kept,) = nights.found()
     assert (kept["value"], kept["record_id"]) == ("before", "")
 
 
 def test_a_row_number_beyond_32_bits_and_a_fraction_of_a_second_survive(nights: Nights) -> None:
     moment = datetime(2026, 6, 30, 18, 0, 0, 123_456)
     nights.run(finding("a", source_row=3_000_000_000, first_seen_at=moment))
-    (kept,) = nights.store.findings(states=STATES, limit=100)
+    (kept,) = nights.found()
     assert (kept["source_row"], kept["first_seen_at"]) == (3_000_000_000, moment)
 
 
@@ -389,7 +369,7 @@ def test_a_store_of_the_first_release_is_brought_up_to_date(url: str, open_store
     brought = open_store()
     brought.explain({"k1": "late"}, 2027, "The school was closed.", "A. Officer")
     assert list(brought.explanations()) == ["k1"]
-    assert brought.history("k1")[:3] == [
+    assert [(turn.event, turn.by, turn.at) for turn in Triage(brought).history("k1")][:3] == [
         (event, f"run-{number}", datetime(2026, month, day, 18))
         for number, (event, month, day) in enumerate((("new", 6, 30), ("fixed", 7, 1), ("reopened", 7, 2)), start=1)
     ]
