@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
+from checks.gates import DASHBOARD_GATES, read_gates
 from connectors.configuration import DashboardSettings
 from dashboard.edition import note_checks, write_tables
 
@@ -21,7 +23,7 @@ CATALOGUE_COLUMNS = """
     unit varchar, direction varchar, target double, amber_tolerance double, owner varchar, cadence varchar,
     audience varchar, source varchar, statutory_basis varchar, benchmark_source varchar, is_person_count boolean
 """
-BREAKDOWNS = ("area", "sex", "need")
+PUBLISHED_TABLES = read_gates(DASHBOARD_GATES)[0].tables
 
 
 def invented_indicators(
@@ -251,6 +253,15 @@ def invented_edition(
     note_checks(connection, CHECKS)
     connection.execute("set schema = 'dashboard'")
     return connection
+
+
+def publish_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Writes what the product publishes of an invented edition into ``folder``, as a run does."""
+    product = "'" + str(folder / "dashboard.duckdb") + "'"
+    connection.execute(f"attach {product} as product")
+    for name in PUBLISHED_TABLES:
+        connection.execute(f"create table product.{name} as from memory.dashboard.{name}")
+    connection.execute("detach product")
 
 
 @dataclass(frozen=True)
