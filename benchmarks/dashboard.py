@@ -15,7 +15,7 @@ from dashboard.publishing import write_pages
 from dashboard.suppression import suppress
 from tests.dashboard.invented import invented_edition, publish_tables
 
-KINDS_OF_INDICATOR = 5
+KINDS_OF_INDICATOR = 6
 
 
 def main() -> None:

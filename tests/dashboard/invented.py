@@ -32,9 +32,9 @@ def invented_indicators(
     """A connection with ``dashboard.indicator`` and its catalogue over ``months`` months to August 2026.
 
     ``timeliness`` is a percentage, ``issued`` the count of its denominator, ``active`` a state at each month's end,
-    ``waits`` a mean over its denominator, ``training`` no count of children. ``monthly`` is how many plans are issued;
-    ``copies`` makes more indicators of each kind; where ``is_sparse``, a breakdown value with nothing in a period has
-    no row there.
+    ``visited`` a large share of it, ``waits`` a mean over its denominator, ``training`` no count of children.
+    ``monthly`` is how many plans are issued; ``copies`` makes more indicators of each kind; where ``is_sparse``, a
+    breakdown value with nothing in a period has no row there.
     """
     connection = duckdb.connect(config={"threads": "1"})
     connection.execute(f"select setseed({(seed % 1000) / 1000})")
@@ -126,6 +126,13 @@ def invented_indicators(
             name="active", numerator="where true", denominator="null", since=state, kinds="kind in ('month', 'quarter')"
         ),
         flows.format(
+            name="visited",
+            numerator="where hash(event.day, area) % 20 > 0",
+            denominator="count(event.day)",
+            since=state,
+            kinds="kind in ('month', 'quarter')",
+        ),
+        flows.format(
             name="waits", numerator="where true", denominator="count(event.day)", since=flow, kinds="kind = 'month'"
         ),
         flows.format(
@@ -156,6 +163,7 @@ def invented_indicators(
                 when indicator_id like 'issued%' then 'Plans issued'
                 when indicator_id like 'active%' then 'Plans issued in nine months'
                 when indicator_id like 'waits%' then 'Weeks to a plan'
+                when indicator_id like 'visited%' then 'Children visited'
                 else 'Staff trained'
             end,
             'Do families get a plan in time?',
