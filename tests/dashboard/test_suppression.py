@@ -303,3 +303,29 @@ def test_a_large_months_figures_are_all_shown() -> None:
         suppress(connection, BOARD, PUBLIC)
         connection.execute("delete from dashboard.indicator_public where indicator_id = 'visited0'")  # a small share
         assert withheld_cells(connection, "public") == 0
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    arrays.arrays(np.int64, (2, 2, 3), elements=st.one_of(st.integers(0, 3), st.integers(0, 9), st.integers(0, 30))),
+    st.integers(3, 8),
+)
+def test_no_small_share_of_a_random_state_can_be_pinned_by_who_knows_the_whole(counts: np.ndarray, below: int) -> None:
+    """One month, two breakdowns (of 2 and 3 values); the whole is known everywhere, of the share what is not hidden."""
+    table = np.concatenate([counts.sum(axis=(1, 2))[:, None], counts.sum(axis=2), counts.sum(axis=1)], axis=1)
+    month = Period("month", date(2026, 1, 1), date(2026, 1, 31))
+    breakdowns = [[1, 2], [3, 4, 5]]
+    grid = Grid([month], table[:, None, :], breakdowns, np.ones((2, 1), dtype=bool), {0: 1, 1: 0})
+    hidden = withheld(grid, below)[0]
+    attacker = Attacker(12)
+    for measure in (0, 1):
+        for parts in breakdowns:
+            attacker.learn({6 * measure + part: 1.0 for part in parts} | {6 * measure: -1.0}, 0, 0)
+    for column in range(6):
+        whole = int(table[:, column].sum())
+        attacker.learn({column: 1, 6 + column: 1}, whole, whole)
+        if not hidden[column]:
+            attacker.learn({column: 1}, int(table[0, column]), int(table[0, column]))
+    places = [(m, c) for m in (0, 1) for c in range(6) if 0 < table[m, c] < below]
+    ranges = list(attacker.ranges([{6 * measure + column: 1.0} for measure, column in places]))
+    assert [r for r in ranges if r[0] == r[1] or (r[0] >= 1 and r[1] < below)] == []
