@@ -370,7 +370,9 @@ class Triage:
         column = _group(by)
         with self._store.reading() as connection:
             conditions = _conditions(connection, wanted)
-            rows = connection.execute(select(column, func.count()).where(*conditions).group_by(column).order_by(column))
+            rows: Any = connection.execute(
+                select(column, func.count()).where(*conditions).group_by(column).order_by(column)
+            )
             return {str(value): int(count) for value, count in rows}
 
     def versions(self, wanted: Filter) -> dict[str, int]:
