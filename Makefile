@@ -5,7 +5,7 @@ UV := UV_PYTHON_DOWNLOADS=never .tools/bin/uv
 export UV_PYTHON := $(PYTHON)
 export SEND_HOME ?= $(CURDIR)/home
 
-.PHONY: run test bench bench-sen2 bench-findings lint set-up set-up-tests clean
+.PHONY: run test bench bench-sen2 bench-findings bench-dashboard lint set-up set-up-tests clean
 
 run: .venv/.set-up
 	@.venv/bin/send demo --if-absent
@@ -25,6 +25,9 @@ bench-sen2: .venv/.set-up-tests
 
 bench-findings: .venv/.set-up-tests
 	.venv/bin/python -m benchmarks.findings
+
+bench-dashboard: .venv/.set-up-tests
+	.venv/bin/python -m benchmarks.dashboard
 
 set-up: .venv/.set-up
 set-up-tests: .venv/.set-up-tests

@@ -13,13 +13,15 @@ everything published and has that count at the threshold or above:
 * An *open* block or rectangle: no sum over any of its rows is published for its columns.
 
 A percentage is two counts, those for whom it is so and those for whom it is not; a grid holds every such *measure*, and
-each has to meet the conditions by itself. Withholding more than this tells less, so two patterns may be united.
+each has to meet the conditions by itself. Where a reader may know the two together, because another figure tells it,
+they are *partners*: what one gains in a place the other loses there. Withholding more than this tells less, so two
+patterns may be united.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -49,21 +51,30 @@ class Grid:
 
     ``counts`` is measures x periods x columns; column 0 is the total, and each group of ``breakdowns`` the columns of
     one breakdown. ``is_known`` is measures x periods: not every measure is counted for every kind of period.
+    ``partners`` gives for a measure the one that makes up a known number with it; they may not be of periods that sum.
     """
 
     periods: Sequence[Period]
     counts: Counts
     breakdowns: Sequence[Sequence[int]]
     is_known: Mask
+    partners: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def is_of_states(self) -> bool:
+        """Whether no period's counts are the sum of others': states at the end of a month, not flows."""
+        _, summed = incidence(self)
+        return bool((summed.sum(axis=1) <= 1).all())
 
 
 @dataclass(frozen=True)
 class _Patch:
-    """Rows and columns to be withheld: a block where it has no columns."""
+    """Rows and columns to be withheld: a block where it has no columns. With ``is_of_total`` the total goes too."""
 
     rows: Mask
     columns: Mask
     is_open: bool
+    is_of_total: bool = False
 
     def withholds(self, periods: Mask) -> Mask:
         """Of periods (each a mask of rows), those whose sum must not be published for the patch's columns."""
@@ -144,9 +155,12 @@ def withheld(grid: Grid, below: int) -> Mask:
     is_told = ~np.logical_or.reduce([block.rows for block in blocks if block.is_open] or [np.zeros(len(rows), bool)])
     for columns in grid.breakdowns:
         parts = _with_remainder(base[:, :, list(columns)], base[:, :, 0])
-        for patch in _rectangles(parts, atoms, is_told, is_summed, windows, below):
+        for patch in _rectangles(parts, atoms, is_told, is_summed, windows, below, grid.partners):
+            gone = patch.withholds(summed)[:, np.newaxis]
             kept = patch.columns[: len(columns)]
-            result[:, np.array(columns)[kept]] |= patch.withholds(summed)[:, np.newaxis]
+            result[:, np.array(columns)[kept]] |= gone
+            if patch.is_of_total:
+                result |= gone
     return result
 
 
@@ -224,6 +238,7 @@ def _rectangles(
     is_summed: Mask,
     windows: Windows,
     below: int,
+    partners: Mapping[int, int],
 ) -> Iterator[_Patch]:
     """The rectangles that hide every small count of one breakdown (``parts``: measures x rows x columns)."""
     told = [atom for atom in atoms if (atom & is_told).any()]
@@ -233,8 +248,9 @@ def _rectangles(
     left = _is_small(sums, below)
     moved = np.array([bool((atom & is_summed).any()) for atom in told])
     for position in np.flatnonzero(left.any(axis=1) & ~moved):
-        columns = _grow_columns(sums, np.array([position]), left[position], below)
-        yield _Patch(told[position], columns, is_open=True)
+        columns = _grow_row(sums[:, position], left[position], below, partners)
+        is_enough = not _lack(sums[:, position][:, columns], below, partners)
+        yield _Patch(told[position], columns, is_open=True, is_of_total=not is_enough)
     left &= moved[:, np.newaxis]
     summed_atoms = [atom if kept else np.zeros_like(atom) for atom, kept in zip(told, moved, strict=True)]
 
@@ -286,6 +302,34 @@ def _with_a_lump(
     if hidden.any():
         patches.append((np.flatnonzero(hidden), lump, True))
     return patches
+
+
+def _grow_row(counts: Counts, small: Mask, below: int, partners: Mapping[int, int]) -> Mask:
+    """The small columns of one row (``counts``: measures x columns) with as many more as it takes to hide them."""
+    chosen = small.copy()
+    while _lack(counts[:, chosen], below, partners) and not chosen.all():
+        spare = np.flatnonzero(~chosen)
+        with_each = [np.append(np.flatnonzero(chosen), column) for column in spare]
+        lacks = [_lack(counts[:, columns], below, partners) for columns in with_each]
+        best = min(range(len(spare)), key=lambda i: (lacks[i], int(counts[:, spare[i]].sum()), int(spare[i])))
+        chosen[spare[best]] = True
+    return chosen
+
+
+def _lack(counts: Counts, below: int, partners: Mapping[int, int]) -> int:
+    """What the columns of a row lack together before each small count of them could be 0 or large; 0 where none does.
+
+    Their sum is known. A small count with a partner can be 0 where the partners of the others have room for it, and
+    large where its own partner has.
+    """
+    lack = _deficit(counts.sum(axis=1), below)
+    for measure, partner in partners.items():
+        of, other = counts[measure], counts[partner]
+        for place in np.flatnonzero((of > 0) & (of < below)):
+            room_to_fall = int(other.sum() - other[place]) - int(of[place])
+            room_to_rise = min(int(other[place]), int(of.sum() - of[place])) - (below - int(of[place]))
+            lack += max(0, -max(room_to_fall, room_to_rise))
+    return lack
 
 
 def _grow_columns(sums: Counts, rows: NDArray[np.int64], columns: Mask, below: int, usable: Mask | None = None) -> Mask:

@@ -99,16 +99,16 @@ def suppress(connection: duckdb.DuckDBPyConnection, board: DisclosureControl, pu
     """
     connection.execute(f"create or replace temporary table cell as {CELLS}")
     flags = {audience: np.zeros(_count(connection), dtype=bool) for audience in AUDIENCES}
-    for family in _families(list(_indicators(connection))):
+    for family in _families([part for indicator in _indicators(connection) for part in _parts_of(indicator)]):
         grid, places = _grid_of(family)
         hidden = withheld(grid, board.below)
         for audience in AUDIENCES:
             if audience == "public":
                 hidden = hidden | withheld(grid, public.below)
-            for member, (periods, columns) in zip(family, places, strict=True):
+            for part, (periods, columns) in zip(family, places, strict=True):
                 own = hidden[np.ix_(periods, columns)]
-                is_there = member.cells >= 0
-                flags[audience][member.cells[is_there]] = own[is_there]
+                is_there = part.indicator.cells >= 0
+                flags[audience][part.indicator.cells[is_there]] |= own[is_there]
     pattern = pa.table({"cell": np.arange(_count(connection)), **flags})
     connection.register("pattern", pattern)
     for audience, control in zip(AUDIENCES, (board, public), strict=True):
@@ -182,51 +182,90 @@ def _indicator(
     return _Indicator(name, periods, columns, measures, spread(arrays["cell"], -1))
 
 
-def _families(indicators: Sequence[_Indicator]) -> list[list[_Indicator]]:
-    """Indicators with a count in common, together: what one withholds the other must not tell."""
-    families: list[tuple[set[bytes], list[_Indicator]]] = []
-    for indicator in indicators:
-        signatures = _signatures(indicator)
-        related = [family for family in families if family[0] & signatures]
+@dataclass(frozen=True)
+class _Part:
+    """Counts of an indicator that one pattern hides. With ``is_share`` they are the two parts of a known number.
+
+    ``signatures`` tell the counts apart from those of other indicators.
+    """
+
+    indicator: _Indicator
+    measures: tuple[Counts, ...]
+    is_share: bool
+    signatures: frozenset[bytes]
+
+
+def _parts_of(indicator: _Indicator) -> list[_Part]:
+    """What of an indicator has to be hidden together.
+
+    A percentage of what flows in a period is hidden whole. Of a state, such as the plans in force, the whole is often
+    told by other indicators too, so the share is hidden as if the whole were known, and the whole only where it is
+    small itself: else one small share among all the plans would hide how many plans there are.
+    """
+    known = np.ones((len(indicator.measures), len(indicator.periods)), dtype=bool)
+    grid = Grid(indicator.periods, np.stack(indicator.measures), [], known)
+    signatures = [_signature(indicator, measure) for measure in indicator.measures]
+    if len(indicator.measures) == 1:
+        return [_Part(indicator, indicator.measures, False, frozenset(signatures))]
+    whole = np.add(*indicator.measures)
+    of_whole = _signature(indicator, whole)
+    if not grid.is_of_states:
+        return [_Part(indicator, indicator.measures, False, frozenset([*signatures, of_whole]))]
+    return [
+        _Part(indicator, indicator.measures, True, frozenset(signatures)),
+        _Part(indicator, (whole,), False, frozenset([of_whole])),
+    ]
+
+
+def _signature(indicator: _Indicator, count: Counts) -> bytes:
+    """The monthly totals of a count; where they could be another's by chance, something that is this count's alone."""
+    months = [i for i, period in enumerate(indicator.periods) if period.kind == "month"]
+    totals = count[months, 0]
+    return totals.tobytes() if np.count_nonzero(totals) > 1 else f"{indicator.indicator_id} {id(count)}".encode()
+
+
+def _families(parts: Sequence[_Part]) -> list[list[_Part]]:
+    """Parts with a count in common, together: what one withholds the other must not tell."""
+    families: list[tuple[frozenset[bytes], list[_Part]]] = []
+    for part in parts:
+        related = [family for family in families if family[0] & part.signatures]
         for family in related:
             families.remove(family)
-        known = signatures.union(*(family[0] for family in related))
-        families.append((known, [*(member for family in related for member in family[1]), indicator]))
+        known = part.signatures.union(*(family[0] for family in related))
+        families.append((known, [*(member for family in related for member in family[1]), part]))
     return [members for _, members in families]
 
 
-def _signatures(indicator: _Indicator) -> set[bytes]:
-    """The monthly totals of each of its counts, as far as they could belong to no other count by chance."""
-    months = [i for i, period in enumerate(indicator.periods) if period.kind == "month"]
-    counts = [*indicator.measures, *([sum(indicator.measures)] if len(indicator.measures) > 1 else [])]
-    totals = [np.asarray(count)[months, 0] for count in counts]
-    return {total.tobytes() for total in totals if np.count_nonzero(total) > 1}
-
-
-def _grid_of(family: Sequence[_Indicator]) -> tuple[Grid, list[tuple[list[int], list[int]]]]:
-    """One grid of all counts of a family, and where each member's periods and columns are in it."""
-    periods = sorted({period for member in family for period in member.periods}, key=_in_order)
-    columns = sorted({column for member in family for column in member.columns}, key=lambda c: (c != TOTAL, c))
+def _grid_of(family: Sequence[_Part]) -> tuple[Grid, list[tuple[list[int], list[int]]]]:
+    """One grid of all counts of a family, and where each part's periods and columns are in it."""
+    periods = sorted({period for part in family for period in part.indicator.periods}, key=_in_order)
+    columns = sorted({column for part in family for column in part.indicator.columns}, key=lambda c: (c != TOTAL, c))
     if not columns or columns[0] != TOTAL:
         columns.insert(0, TOTAL)
     places = []
     measures: list[Counts] = []
     known: list[Mask] = []
-    for member in family:
-        at = [periods.index(period) for period in member.periods], [columns.index(column) for column in member.columns]
+    partners: dict[int, int] = {}
+    for part in family:
+        of = part.indicator
+        at = [periods.index(period) for period in of.periods], [columns.index(column) for column in of.columns]
         places.append(at)
-        for measure in member.measures:
+        if part.is_share:
+            first = len(measures)
+            partners |= {first: first + 1, first + 1: first}
+        for measure in part.measures:
             whole = np.zeros((len(periods), len(columns)), dtype=np.int64)
             whole[np.ix_(*at)] = measure
             measures.append(whole)
             known.append(np.isin(np.arange(len(periods)), at[0]))
-    for more, less, is_known in _differences(measures, known):
-        measures.append(more - less)
-        known.append(is_known)
+    if not partners:
+        for more, less, is_known in _differences(measures, known):
+            measures.append(more - less)
+            known.append(is_known)
     breakdowns: dict[str, list[int]] = {}
     for position, (breakdown, _) in enumerate(columns[1:], start=1):
         breakdowns.setdefault(breakdown, []).append(position)
-    return Grid(periods, np.stack(measures), list(breakdowns.values()), np.stack(known)), places
+    return Grid(periods, np.stack(measures), list(breakdowns.values()), np.stack(known), partners), places
 
 
 def _differences(measures: Sequence[Counts], known: Sequence[Mask]) -> list[tuple[Counts, Counts, Mask]]:

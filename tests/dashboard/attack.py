@@ -80,9 +80,12 @@ def _whole(numerator: Sum, rest: Sum) -> Sum:
 
 
 def attack(
-    connection: duckdb.DuckDBPyConnection, published: dict[str, int], percentage: str, count: str | None
+    connection: duckdb.DuckDBPyConnection, published: dict[str, int], percentage: str, count: str, kind: str = "%"
 ) -> tuple[Attacker, Unknowns]:
-    """All that the tables in ``published`` (with what each rounds to) tell of a percentage, and the count it is of."""
+    """All that the tables in ``published`` (with what each rounds to) tell of a percentage, and the count it is of.
+
+    ``kind`` is month for a state, whose longer periods are no sums.
+    """
     months = connection.execute(
         "select distinct period_start, period_end from dashboard.indicator "
         f"where period_kind = 'month' and indicator_id = '{percentage}' order by all"
@@ -112,7 +115,7 @@ def attack(
             cross join (
                 select distinct breakdown, breakdown_value from {table} where indicator_id = '{percentage}'
             ) as named
-            where of.indicator_id = '{percentage}'
+            where of.indicator_id = '{percentage}' and of.period_kind like '{kind}'
             except
             select period_start, period_end, breakdown, breakdown_value
             from {table}
@@ -125,7 +128,7 @@ def attack(
             select indicator_id, period_start, period_end, breakdown, breakdown_value, numerator, denominator, value,
                 change
             from {table}
-            where indicator_id in ('{percentage}', '{count}')
+            where indicator_id in ('{percentage}', '{count}') and period_kind like '{kind}'
             """
         ).fetchall()
         for indicator, start, end, breakdown, value, numerator, denominator, share, _change in rows:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
+from checks.gates import DASHBOARD_GATES, read_gates
 from connectors.configuration import DashboardSettings
 from dashboard.edition import note_checks, write_tables
 
@@ -21,7 +23,7 @@ CATALOGUE_COLUMNS = """
     unit varchar, direction varchar, target double, amber_tolerance double, owner varchar, cadence varchar,
     audience varchar, source varchar, statutory_basis varchar, benchmark_source varchar, is_person_count boolean
 """
-BREAKDOWNS = ("area", "sex", "need")
+PUBLISHED_TABLES = read_gates(DASHBOARD_GATES)[0].tables
 
 
 def invented_indicators(
@@ -30,9 +32,9 @@ def invented_indicators(
     """A connection with ``dashboard.indicator`` and its catalogue over ``months`` months to August 2026.
 
     ``timeliness`` is a percentage, ``issued`` the count of its denominator, ``active`` a state at each month's end,
-    ``waits`` a mean over its denominator, ``training`` no count of children. ``monthly`` is how many plans are issued;
-    ``copies`` makes more indicators of each kind; where ``is_sparse``, a breakdown value with nothing in a period has
-    no row there.
+    ``visited`` a large share of it, ``waits`` a mean over its denominator, ``training`` no count of children.
+    ``monthly`` is how many plans are issued; ``copies`` makes more indicators of each kind; where ``is_sparse``, a
+    breakdown value with nothing in a period has no row there.
     """
     connection = duckdb.connect(config={"threads": "1"})
     connection.execute(f"select setseed({(seed % 1000) / 1000})")
@@ -124,6 +126,13 @@ def invented_indicators(
             name="active", numerator="where true", denominator="null", since=state, kinds="kind in ('month', 'quarter')"
         ),
         flows.format(
+            name="visited",
+            numerator="where hash(event.day, area) % 20 > 0",
+            denominator="count(event.day)",
+            since=state,
+            kinds="kind in ('month', 'quarter')",
+        ),
+        flows.format(
             name="waits", numerator="where true", denominator="count(event.day)", since=flow, kinds="kind = 'month'"
         ),
         flows.format(
@@ -154,6 +163,7 @@ def invented_indicators(
                 when indicator_id like 'issued%' then 'Plans issued'
                 when indicator_id like 'active%' then 'Plans issued in nine months'
                 when indicator_id like 'waits%' then 'Weeks to a plan'
+                when indicator_id like 'visited%' then 'Children visited'
                 else 'Staff trained'
             end,
             'Do families get a plan in time?',
@@ -251,6 +261,15 @@ def invented_edition(
     note_checks(connection, CHECKS)
     connection.execute("set schema = 'dashboard'")
     return connection
+
+
+def publish_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Writes what the product publishes of an invented edition into ``folder``, as a run does."""
+    product = "'" + str(folder / "dashboard.duckdb") + "'"
+    connection.execute(f"attach {product} as product")
+    for name in PUBLISHED_TABLES:
+        connection.execute(f"create table product.{name} as from memory.dashboard.{name}")
+    connection.execute("detach product")
 
 
 @dataclass(frozen=True)

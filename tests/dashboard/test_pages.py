@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from dashboard.edition import SITES, Comment
 from dashboard.publishing import write_pages
 from tests.browser import DESKTOP, PHONE, ZOOMED, Opener, axe_violations, is_scrolling_sideways
-from tests.dashboard.invented import invented_edition
+from tests.dashboard.invented import invented_edition, publish_tables
 
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots" / "dashboard"
 BOARD = ["index.html", "exceptions.html", "improvement.html", "quality.html", "about.html"]
@@ -34,17 +34,9 @@ COMMENTS = {
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The product's folder as it is published, with both sites."""
     folder = tmp_path_factory.mktemp("published")
-    product = "'" + str(folder / "dashboard.duckdb") + "'"
     with invented_edition(seed=7, months=36, monthly=60) as connection:
         connection.execute("update indicator_board set rag = 'red' where indicator_id = 'timeliness0'")
-        connection.execute(f"attach {product} as product")
-        tables = connection.execute(
-            "select table_name from duckdb_tables() where database_name = 'memory' and schema_name = 'dashboard' "
-            "and table_name <> 'indicator'"
-        ).fetchall()
-        for (table,) in tables:
-            connection.execute(f"create table product.{table} as from memory.dashboard.{table}")
-        connection.execute("detach product")
+        publish_tables(connection, folder)
     write_pages(folder, COMMENTS, tmp_path_factory.mktemp("drawings"))
     return folder
 

@@ -39,17 +39,22 @@ def withheld_cells(connection: duckdb.DuckDBPyConnection, audience: str) -> int:
     return int(count)
 
 
-def small_counts(connection: duckdb.DuckDBPyConnection, unknowns: Unknowns, limit: int) -> list[dict[int, float]]:
+def small_counts(
+    connection: duckdb.DuckDBPyConnection, unknowns: Unknowns, limit: int, of: str = "timeliness0", kind: str = "%"
+) -> list[dict[int, float]]:
     """Counts from 1 to 4 that are so or are not so, of every kind of period and every breakdown, some of them."""
     rows = connection.execute(
         """
         select period_start, period_end, breakdown, breakdown_value, numerator, denominator - numerator
         from dashboard.indicator
-        where indicator_id = 'timeliness0' and (numerator between 1 and 4 or denominator - numerator between 1 and 4)
+        where
+            indicator_id = ?
+            and period_kind like ?
+            and (numerator between 1 and 4 or denominator - numerator between 1 and 4)
         order by period_kind = 'month', hash(period_kind, period_start, breakdown_value)
         limit ?
         """,
-        [limit],
+        [of, kind, limit],
     ).fetchall()
     return [
         total
@@ -67,6 +72,32 @@ def test_an_integer_programme_over_both_audiences_cannot_pin_a_count_of_1_to_4(s
         ranges = list(attacker.ranges(targets))
     assert ranges
     assert [r for r in ranges if r[0] == r[1] or (r[0] >= 1 and r[1] <= 4)] == []
+
+
+@pytest.mark.parametrize(("seed", "monthly"), [(6, 4), (7, 12), (8, 25)])
+def test_a_small_share_of_a_known_number_cannot_be_pinned(seed: int, monthly: float) -> None:
+    """Of the plans in force all are told, and who of them was not visited are few."""
+    with suppressed(seed=seed, months=8, monthly=monthly) as connection:
+        attacker, unknowns = attack(connection, BOTH, "visited0", "active0", "month")
+        ranges = list(attacker.ranges(small_counts(connection, unknowns, 24, "visited0", "month")))
+    assert ranges
+    assert [r for r in ranges if r[0] == r[1] or (r[0] >= 1 and r[1] <= 4)] == []
+
+
+def test_a_small_share_hides_not_how_many_there_are(borough: duckdb.DuckDBPyConnection) -> None:
+    hidden = borough.execute(
+        """
+        select count(*) filter (share.suppressed), count(*) filter (whole.suppressed)
+        from dashboard.indicator_board as share
+        inner join dashboard.indicator_board as whole
+            on
+                whole.indicator_id = 'active0' and share.indicator_id = 'visited0'
+                and share.period_kind = whole.period_kind and share.period_start = whole.period_start
+                and share.breakdown = 'all' and whole.breakdown = 'all' and whole.numerator >= 5
+        """
+    ).fetchall()
+    assert hidden[0][0] > 0
+    assert hidden[0][1] == 0
 
 
 def test_withholding_the_small_counts_alone_would_not_do(borough: duckdb.DuckDBPyConnection) -> None:
@@ -238,7 +269,7 @@ def test_a_mean_over_few_is_withheld(borough: duckdb.DuckDBPyConnection) -> None
 
 def test_the_public_has_the_public_indicators_alone(borough: duckdb.DuckDBPyConnection) -> None:
     names = borough.execute("select distinct indicator_id from dashboard.indicator_public order by all").fetchall()
-    assert names == [("active0",), ("issued0",), ("timeliness0",), ("waits0",)]
+    assert names == [("active0",), ("issued0",), ("timeliness0",), ("visited0",), ("waits0",)]
 
 
 def test_a_board_may_choose_to_see_every_count(borough: duckdb.DuckDBPyConnection) -> None:
@@ -270,6 +301,31 @@ def test_a_large_months_figures_are_all_shown() -> None:
     """Where no count is small nothing is withheld: suppression costs nothing there."""
     with invented_indicators(months=4, monthly=2000) as connection:
         suppress(connection, BOARD, PUBLIC)
-        assert connection.execute("select count(*) from dashboard.indicator_public where suppressed").fetchall() == [
-            (0,)
-        ]
+        connection.execute("delete from dashboard.indicator_public where indicator_id = 'visited0'")  # a small share
+        assert withheld_cells(connection, "public") == 0
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    arrays.arrays(np.int64, (2, 2, 3), elements=st.one_of(st.integers(0, 3), st.integers(0, 9), st.integers(0, 30))),
+    st.integers(3, 8),
+)
+def test_no_small_share_of_a_random_state_can_be_pinned_by_who_knows_the_whole(counts: np.ndarray, below: int) -> None:
+    """One month, two breakdowns (of 2 and 3 values); the whole is known everywhere, of the share what is not hidden."""
+    table = np.concatenate([counts.sum(axis=(1, 2))[:, None], counts.sum(axis=2), counts.sum(axis=1)], axis=1)
+    month = Period("month", date(2026, 1, 1), date(2026, 1, 31))
+    breakdowns = [[1, 2], [3, 4, 5]]
+    grid = Grid([month], table[:, None, :], breakdowns, np.ones((2, 1), dtype=bool), {0: 1, 1: 0})
+    hidden = withheld(grid, below)[0]
+    attacker = Attacker(12)
+    for measure in (0, 1):
+        for parts in breakdowns:
+            attacker.learn({6 * measure + part: 1.0 for part in parts} | {6 * measure: -1.0}, 0, 0)
+    for column in range(6):
+        whole = int(table[:, column].sum())
+        attacker.learn({column: 1, 6 + column: 1}, whole, whole)
+        if not hidden[column]:
+            attacker.learn({column: 1}, int(table[0, column]), int(table[0, column]))
+    places = [(m, c) for m in (0, 1) for c in range(6) if 0 < table[m, c] < below]
+    ranges = list(attacker.ranges([{6 * measure + column: 1.0} for measure, column in places]))
+    assert [r for r in ranges if r[0] == r[1] or (r[0] >= 1 and r[1] < below)] == []

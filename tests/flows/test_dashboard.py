@@ -11,7 +11,7 @@ import pytest
 from dashboard.edition import PRODUCT
 from dashboard.publishing import write_pages
 from flows.dashboard import NoDashboard, UnknownIndicator, build_pages, comment_on, published_edition
-from tests.dashboard.invented import invented_edition
+from tests.dashboard.invented import PUBLISHED_TABLES, invented_edition
 from tests.flows.conftest import SendHome
 from warehouse.build import PointInTime
 from warehouse.home import Home
@@ -30,18 +30,18 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SendHome]:
     with invented_edition(seed=7, months=14, monthly=60) as connection:
         connection.execute(f"attach {building} as building")
         connection.execute("create schema building.dashboard")
-        tables = {
-            name: "dashboard"
-            for (name,) in connection.execute(
-                "select table_name from duckdb_tables() where database_name = 'memory' and schema_name = 'dashboard' "
-                "and table_name <> 'indicator'"
-            ).fetchall()
-        }
         connection.execute("update indicator_board set rag = 'red' where indicator_id = 'timeliness0'")
-        for name in tables:
+        for name in PUBLISHED_TABLES:
             connection.execute(f"create table building.dashboard.{name} as from memory.dashboard.{name}")
         connection.execute("detach building")
-    publish(home, PRODUCT, tables, MOMENT, "20260902T030000-1", lambda folder: write_pages(folder, {}, home.drawings))
+    publish(
+        home,
+        PRODUCT,
+        PUBLISHED_TABLES,
+        MOMENT,
+        "20260902T030000-1",
+        lambda folder: write_pages(folder, {}, home.drawings),
+    )
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("SEND_OPERATIONS_URL", raising=False)
         yield SendHome(home.folder)
