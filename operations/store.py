@@ -49,6 +49,8 @@ from operations.schema import (
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
+CACHE_KIB = 128 * 1024
+"""Of an SQLite store kept at hand by each connection; without it each page of a list would read it anew."""
 ROWS_AT_A_TIME, KEYS_AT_A_TIME = 20_000, 500
 MIGRATION_LOCK, FINDINGS_LOCK = 7_301, 7_302
 """Numbers of PostgreSQL's advisory locks that let one process migrate, or write findings, at a time."""
@@ -548,7 +550,8 @@ def _as_copy_text(value: str) -> str:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """Write-ahead log, so that readers and the one writer do not stop each other; transactions are begun by us."""
     connection.isolation_level = None
-    for pragma in ("journal_mode = wal", f"busy_timeout = {BUSY_SECONDS * 1000}", "foreign_keys = on"):
+    settings = ("journal_mode = wal", f"busy_timeout = {BUSY_SECONDS * 1000}", "foreign_keys = on")
+    for pragma in (*settings, f"cache_size = -{CACHE_KIB}", f"mmap_size = {CACHE_KIB * 1024}"):
         connection.execute(f"pragma {pragma}")
 
 

@@ -73,6 +73,8 @@ AGE_BANDS = (7, 30, 90)
 """Upper bounds in days of the bands of age; the last band has none."""
 LONGEST_WAIVER_DAYS = 366
 LONGEST_TEXT = 4_000
+MANY = 2_000
+"""Findings that match from which on a page of them is soonest found by walking in their order."""
 
 Order = Literal["newest", "oldest", "severity", "rule", "child"]
 Group = Literal["state", "severity", "owner", "organisation", "extract", "rule_id", "dataset", "assignee"]
@@ -293,7 +295,8 @@ _ORDERS: dict[str, tuple[Any, ...]] = {
     "rule": (FindingRecord.rule_id, FindingRecord.dataset, FindingRecord.finding_key),
     "child": (FindingRecord.child_id, FindingRecord.finding_key),
 }
-_SEARCHED = ("rule_id", "rule_name", "remedy", "item", "source_file", "record_id", "child_id")
+_SEARCHED = ("item", "source_file", "record_id", "child_id")
+"""Looked through finding by finding; what is the rule's own is looked through rule by rule."""
 
 Change = dict[str, Any]
 Decide = Callable[[Finding], "Change | str"]
@@ -352,12 +355,11 @@ class Triage:
             raise SendError(f"{order!r} is no order. Ask for one of {', '.join(_ORDERS)}.")
         page, size = max(1, page), max(1, size)
         with self._store.reading() as connection:
-            conditions = _conditions(connection, wanted)
-            (total,) = connection.execute(select(func.count()).select_from(FindingRecord).where(*conditions)).one()
+            keys, total = _keys_of_page(connection, wanted, order, (page - 1) * size, size)
             rows = connection.execute(
-                select(*_COLUMNS).where(*conditions).order_by(*_ORDERS[order]).limit(size).offset((page - 1) * size)
+                select(*_COLUMNS).where(FindingRecord.finding_key.in_(keys)).order_by(*_ORDERS[order])
             )
-            return Page(tuple(_finding(row) for row in rows), int(total), page, size)
+            return Page(tuple(_finding(row) for row in rows), total, page, size)
 
     def count(self, wanted: Filter = EVERY) -> int:
         """How many findings match."""
@@ -716,8 +718,8 @@ def _change(connection: Connection, changed: Sequence[tuple[Finding, Change]]) -
         )
 
 
-def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bool]]:
-    """The filter as conditions on ``finding``."""
+def _conditions(connection: Connection, wanted: Filter, *, is_led_by_state: bool = True) -> list[ColumnElement[bool]]:
+    """The filter as conditions on ``finding``; those on the state may be kept from choosing the index."""
     unknown = set(wanted.states) - set(STATES)
     if unknown:
         raise SendError(f"{', '.join(sorted(unknown))} is no state. Ask for {', '.join(STATES)}.")
@@ -735,7 +737,8 @@ def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bo
         getattr(found, column) == value for column, value in equal.items() if value is not None
     ]
     if wanted.states:
-        conditions.append(found.state.in_(wanted.states))
+        state = found.state if is_led_by_state else func.coalesce(found.state, "")
+        conditions.append(state.in_(wanted.states))
     if wanted.assignee is not None:
         conditions.append(func.lower(found.assignee) == func.lower(wanted.assignee.strip()))
     if wanted.is_unassigned:
@@ -749,12 +752,49 @@ def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bo
         conditions.append(opened_at() >= moment - timedelta(days=wanted.younger_than_days))
     if wanted.text and wanted.text.strip():
         words = wanted.text.strip()
-        conditions.append(or_(*(getattr(found, name).icontains(words, autoescape=True) for name in _SEARCHED)))
+        told = [getattr(found, name).icontains(words, autoescape=True) for name in _SEARCHED]
+        conditions.append(or_(found.rule_id.in_(_rules_saying(connection, words)), *told))
     if wanted.product is not None:
         conditions.append(found.dataset.in_(_datasets_of(connection, wanted.product)))
     if wanted.keys is not None:
         conditions.append(found.finding_key.in_(wanted.keys))
     return conditions
+
+
+def _rules_saying(connection: Connection, words: str) -> list[str]:
+    """The rules whose id, words or remedy hold these words: each is looked at once, not once a finding."""
+    rules = select(FindingRecord.rule_id, FindingRecord.dataset).distinct().subquery()
+    of_rule = and_(FindingRecord.rule_id == rules.c.rule_id, FindingRecord.dataset == rules.c.dataset)
+    texts = [
+        select(getattr(FindingRecord, name)).where(of_rule).limit(1).correlate(rules).scalar_subquery()
+        for name in ("rule_name", "remedy")
+    ]
+    wanted: set[str] = set()
+    for row in connection.execute(select(rules.c.rule_id, *texts)):
+        texts_of_rule = [str(text) for text in row]
+        if any(words.casefold() in text.casefold() for text in texts_of_rule):
+            wanted.add(texts_of_rule[0])
+    return sorted(wanted)
+
+
+def _keys_of_page(
+    connection: Connection, wanted: Filter, order: Order, offset: int, size: int
+) -> tuple[Sequence[str], int]:
+    """The keys of one page of the findings that match, and how many match in all.
+
+    Looking for words reads every finding, so it is done once and not for the number again. Where many match, walking
+    in their order finds a page of them soonest: the state is then kept from leading the search.
+    """
+    conditions = _conditions(connection, wanted)
+    keys = select(FindingRecord.finding_key).order_by(*_ORDERS[order])
+    if wanted.text and wanted.text.strip():
+        found = connection.execute(keys.where(*conditions)).scalars().all()
+        return found[offset : offset + size], len(found)
+    count = select(func.count()).select_from(FindingRecord)
+    total = int(connection.execute(count.where(*conditions)).scalar_one())
+    if total > MANY and order != "severity":
+        conditions = _conditions(connection, wanted, is_led_by_state=False)
+    return connection.execute(keys.where(*conditions).limit(size).offset(offset)).scalars().all(), total
 
 
 def _datasets_of(connection: Connection, product: str) -> list[str]:
