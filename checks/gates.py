@@ -23,6 +23,12 @@ INSPECTION_GATES = Path(__file__).with_name("inspection_gates.yml")
 """The gate of the lists for inspectors: decided and published every night, and never a reason to call a run held."""
 
 
+COUNT, COUNT_AS_EXPLAINED = "count", "count_as_explained"
+
+Waived = Mapping[tuple[str, str], int]
+"""How many findings of a rule stand waived, by dataset and rule."""
+
+
 @dataclass(frozen=True)
 class Gate:
     """One product's gate.
@@ -30,6 +36,10 @@ class Gate:
     ``tables`` gives the schema of each table published. A failed rule of ``contracts`` whose severity is among
     ``holds_on`` holds the product; a rule of ``contracts`` or ``must_run`` that did not run holds it too. Both are
     patterns of datasets (``core/*``).
+
+    ``waivers`` says what a waived finding is to the gate: by default it counts as any other, for a waiver is about who
+    chases it; with ``count_as_explained`` a rule whose every failing row is waived does not hold the product, and the
+    decision says so. The return's gate never takes that: DfE knows no waiver.
     """
 
     product: str
@@ -37,6 +47,7 @@ class Gate:
     contracts: tuple[str, ...]
     must_run: tuple[str, ...]
     holds_on: tuple[str, ...]
+    waivers: str = COUNT
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,8 @@ class GateDecision:
     product: str
     outcome: Literal["published", "held"]
     reasons: tuple[str, ...]
+    waived: tuple[str, ...] = ()
+    """The failures that would have held it but for waivers."""
 
     @property
     def is_published(self) -> bool:
@@ -64,6 +77,7 @@ def read_gates(path: Path = GATES) -> tuple[Gate, ...]:
                 contracts=tuple(gate["contracts"]),
                 must_run=tuple(gate["must_run"]),
                 holds_on=tuple(gate["holds_on"]),
+                waivers=gate.get("waivers", COUNT),
             )
             for product, gate in written.items()
         )
@@ -72,17 +86,27 @@ def read_gates(path: Path = GATES) -> tuple[Gate, ...]:
     unknown = {severity for gate in gates for severity in gate.holds_on} - set(SEVERITIES)
     if unknown:
         raise ConfigurationError(f"{path.name} names the severities {', '.join(sorted(unknown))}, which do not exist.")
+    for gate in gates:
+        if gate.waivers not in (COUNT, COUNT_AS_EXPLAINED) or (path == RETURN_GATES and gate.waivers != COUNT):
+            raise ConfigurationError(
+                f"{path.name} says {gate.waivers!r} of the waivers of {gate.product}. Write {COUNT} or "
+                f"{COUNT_AS_EXPLAINED}; of the return they always count."
+            )
     return gates
 
 
 def decide_gates(
-    results: Sequence[RuleResult], gates: Sequence[Gate], contracts: Path = CONTRACTS
+    results: Sequence[RuleResult], gates: Sequence[Gate], contracts: Path = CONTRACTS, waived: Waived | None = None
 ) -> list[GateDecision]:
-    """The decision on each gate, in their order, from this run's results and the contract files in ``contracts``."""
+    """The decision on each gate, in their order, from this run's results and the contract files in ``contracts``.
+
+    ``waived`` are the findings of this run that stand waived, for gates that ask for them.
+    """
     decisions = []
     for gate in gates:
-        reasons = (*_missing(gate, results, contracts), *_failed(gate, results))
-        decisions.append(GateDecision(gate.product, "held" if reasons else "published", reasons))
+        failed, passed_over = _failed(gate, results, waived or {})
+        reasons = (*_missing(gate, results, contracts), *failed)
+        decisions.append(GateDecision(gate.product, "held" if reasons else "published", reasons, passed_over))
     return decisions
 
 
@@ -119,9 +143,10 @@ def _missing(gate: Gate, results: Sequence[RuleResult], contracts: Path) -> list
     return reasons
 
 
-def _failed(gate: Gate, results: Sequence[RuleResult]) -> list[str]:
-    """The failures that hold the product."""
-    reasons = []
+def _failed(gate: Gate, results: Sequence[RuleResult], waived: Waived) -> tuple[list[str], tuple[str, ...]]:
+    """The failures that hold the product, and those that do not because all their rows are waived."""
+    reasons: list[str] = []
+    passed_over: list[str] = []
     for result in results:
         if not _matches(result.dataset, gate.contracts):
             continue
@@ -129,5 +154,10 @@ def _failed(gate: Gate, results: Sequence[RuleResult]) -> list[str]:
             reasons.append(f"The rule '{result.name}' ({result.rule_id}) has no known severity: {result.severity}")
         elif result.outcome == "failed" and result.severity in gate.holds_on:
             rows = "1 row" if result.failed_rows == 1 else f"{result.failed_rows:,} rows"
-            reasons.append(f"'{result.name}' does not hold for {rows} of {result.dataset} ({result.rule_id})")
-    return reasons
+            told = f"'{result.name}' does not hold for {rows} of {result.dataset} ({result.rule_id})"
+            is_waived = 0 < result.failed_rows <= waived.get((result.dataset, result.rule_id), 0)
+            if is_waived and gate.waivers == COUNT_AS_EXPLAINED:
+                passed_over.append(f"{told}, all waived")
+            else:
+                reasons.append(told)
+    return reasons, tuple(passed_over)

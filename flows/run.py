@@ -290,7 +290,8 @@ class Run:
             with open_for_building(self.home.building, self.home.temporary) as connection:
                 self._results += verify_contracts(connection, last)
             self.store.record_results(self.run_id, self._results)
-            self._decisions = decide_gates([*self._results, *inspected], self._gates)
+            waived = self.store.waived_in(self.run_id) if self._is_keeping else {}
+            self._decisions = decide_gates([*self._results, *inspected], self._gates, waived=waived)
 
     def publish(self) -> None:
         """Publishes each product whose gate passed, keeps the child ids given, and makes the build the warehouse."""
@@ -300,7 +301,9 @@ class Run:
                 decision = next(item for item in self._decisions if item.product == gate.product)
                 if decision.is_published:
                     publication = publish(self.home, gate.product, gate.tables, self.moment, self.run_id)
-                    self.store.record_publication(self.run_id, publication.product, publication.content)
+                    self.store.record_publication(
+                        self.run_id, publication.product, publication.content, decision.waived
+                    )
                 else:
                     self.store.record_hold(self.run_id, gate.product, decision.reasons)
             finish_build(self.home)

@@ -51,13 +51,6 @@ class CheckResultRecord(Base):
     seconds: Mapped[float]
 
 
-WORK = (
-    *("state", "organisation", "owner", "severity", "extract", "first_seen_at", "reopened_at", "assignee"),
-    *("waiver_proposed_by", "waiver_approved_by", "finding_key"),
-)
-"""What people choose findings by and count them by: one narrow index answers for all of it."""
-
-
 class FindingRecord(Base):
     """One finding as it stands now; how it came there is in its events.
 
@@ -68,11 +61,11 @@ class FindingRecord(Base):
 
     __tablename__ = "finding"
     __table_args__ = (
-        Index("finding_by_state", "state", "owner"),
+        Index("finding_by_state", "state", "owner", "organisation", "extract", "severity"),
         Index("finding_by_rule", "rule_id", "dataset"),
         Index("finding_by_child", "child_id"),
-        Index("finding_by_time", "first_seen_at", "rule_id", "finding_key"),
-        Index("finding_by_work", *WORK),
+        Index("finding_by_time", "first_seen_at", "rule_id", "finding_key", "state", "owner"),
+        Index("finding_by_assignee", "assignee"),
     )
 
     finding_key: Mapped[str] = mapped_column(KEY, primary_key=True)
@@ -131,14 +124,15 @@ class FindingEventRecord(Base):
     """A turn in a finding's history, by a run (``run_id``) or a person (``actor``). Only ever added to.
 
     ``event`` is new, fixed or reopened where a run did it, or one of the acts of ``operations.triage``. ``detail`` is
-    what the act names (an assignee, a date), ``note`` its reason; ``open_since`` is when what is fixed had opened.
+    what the act names (an assignee, a date), ``note`` its reason; ``open_since`` is when what is fixed had opened. What
+    a run did says whose finding it was.
     """
 
     __tablename__ = "finding_event"
     __table_args__ = (
         Index("finding_event_by_run", "run_id", "event"),
         Index("finding_event_by_finding", "finding_key"),
-        Index("finding_event_by_time", "at"),
+        Index("finding_event_by_time", "at", "event", "owner", "organisation"),
     )
 
     event_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
@@ -150,6 +144,8 @@ class FindingEventRecord(Base):
     detail: Mapped[str | None]
     note: Mapped[str | None]
     open_since: Mapped[datetime | None]
+    owner: Mapped[str | None] = mapped_column(String(64))
+    organisation: Mapped[str | None] = mapped_column(String(64))
 
 
 class PublicationRecord(Base):

@@ -49,8 +49,6 @@ from operations.schema import (
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
-CACHE_KIB = 128 * 1024
-"""Of an SQLite store kept at hand by each connection; without it each page of a list would read it anew."""
 ROWS_AT_A_TIME, KEYS_AT_A_TIME = 20_000, 500
 MIGRATION_LOCK, FINDINGS_LOCK = 7_301, 7_302
 """Numbers of PostgreSQL's advisory locks that let one process migrate, or write findings, at a time."""
@@ -60,6 +58,8 @@ NO_WAIVER: dict[str, None] = dict.fromkeys(
     ("waiver_until", "waiver_reason", "waiver_proposed_by", "waiver_approved_by")
 )
 WAIVER_ENDED = "The waiver has ended."
+_OF_KNOWN = (FindingRecord.finding_key, FindingRecord.owner, FindingRecord.organisation)
+_OF_SEEN = (FindingSeen.finding_key, FindingSeen.owner, FindingSeen.organisation)
 
 
 class StoreUnavailable(SendError):
@@ -499,9 +499,19 @@ class OperationsStore:
             )
             return {owner: int(count) for owner, count in rows}
 
-    def record_publication(self, run_id: str, product: str, content: str) -> None:
-        """Notes that the run published the product with this content hash."""
-        self._record(run_id, product, "published", content, ())
+    def waived_in(self, run_id: str) -> dict[tuple[str, str], int]:
+        """How many of a run's findings stand waived, by dataset and rule."""
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(FindingRecord.dataset, FindingRecord.rule_id, func.count())
+                .where(FindingRecord.state == "waived", FindingRecord.last_run_id == run_id)
+                .group_by(FindingRecord.dataset, FindingRecord.rule_id)
+            )
+            return {(dataset, rule_id): int(count) for dataset, rule_id, count in rows}
+
+    def record_publication(self, run_id: str, product: str, content: str, waived: Sequence[str] = ()) -> None:
+        """Notes that the run published the product with this content hash, and what waivers let pass."""
+        self._record(run_id, product, "published", content, waived)
 
     def record_hold(self, run_id: str, product: str, reasons: Sequence[str]) -> None:
         """Notes that the run's gate held the product, and why."""
@@ -550,8 +560,12 @@ def _as_copy_text(value: str) -> str:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """Write-ahead log, so that readers and the one writer do not stop each other; transactions are begun by us."""
     connection.isolation_level = None
-    settings = ("journal_mode = wal", f"busy_timeout = {BUSY_SECONDS * 1000}", "foreign_keys = on")
-    for pragma in (*settings, f"cache_size = -{CACHE_KIB}", f"mmap_size = {CACHE_KIB * 1024}"):
+    for pragma in (
+        "journal_mode = wal",
+        "cache_size = -65536",
+        f"busy_timeout = {BUSY_SECONDS * 1000}",
+        "foreign_keys = on",
+    ):
         connection.execute(f"pragma {pragma}")
 
 
@@ -614,10 +628,10 @@ def _reopen_and_refresh(connection: Connection, run_id: str, at: datetime, as_at
     is_seen = exists().where(FindingSeen.finding_key == FindingRecord.finding_key)
     was_fixed = FindingRecord.state == "fixed"
     has_waiver_ended = and_(FindingRecord.state == "waived", FindingRecord.waiver_until < as_at)
-    connection.execute(_event_of(select(FindingRecord.finding_key).where(was_fixed, is_seen), "reopened", run_id, at))
+    connection.execute(_event_of(select(*_OF_KNOWN).where(was_fixed, is_seen), "reopened", run_id, at))
     connection.execute(
         _event_of(
-            select(FindingRecord.finding_key).where(has_waiver_ended, is_seen),
+            select(*_OF_KNOWN).where(has_waiver_ended, is_seen),
             "reopened",
             run_id,
             at,
@@ -675,7 +689,7 @@ def _add_new(connection: Connection, run_id: str, at: datetime) -> None:
         )
     )
     has_history = exists().where(FindingEventRecord.finding_key == FindingSeen.finding_key)
-    connection.execute(_event_of(select(FindingSeen.finding_key).where(~has_history), "new", run_id, at))
+    connection.execute(_event_of(select(*_OF_SEEN).where(~has_history), "new", run_id, at))
 
 
 def _close_fixed(connection: Connection, run_id: str, at: datetime, ran: set[tuple[str, str]]) -> None:
@@ -687,7 +701,7 @@ def _close_fixed(connection: Connection, run_id: str, at: datetime, ran: set[tup
     rules = connection.execute(select(FindingRecord.rule_id, FindingRecord.dataset).where(*is_gone).distinct())
     for rule_id, dataset in sorted({(row.rule_id, row.dataset) for row in rules} & ran):
         is_fixed = (*is_gone, FindingRecord.rule_id == rule_id, FindingRecord.dataset == dataset)
-        keys = select(FindingRecord.finding_key).where(*is_fixed)
+        keys = select(*_OF_KNOWN).where(*is_fixed)
         connection.execute(_event_of(keys, "fixed", run_id, at, open_since=opened_at()))
         connection.execute(
             update(FindingRecord)
@@ -703,10 +717,10 @@ def opened_at() -> Any:
 
 
 def _event_of(keys: Any, name: str, run_id: str, at: datetime, **more: Any) -> Any:
-    """The statement that adds one event to the history of each finding in ``keys``."""
+    """The statement that adds one event to the history of each finding in ``keys``, which gives whose it is too."""
     moment = literal(at, FindingEventRecord.__table__.c.at.type)
     return insert(FindingEventRecord).from_select(
-        ["finding_key", "run_id", "event", "at", *more],
+        ["finding_key", "owner", "organisation", "run_id", "event", "at", *more],
         keys.add_columns(literal(run_id), literal(name), moment, *more.values()),
     )
 

@@ -42,12 +42,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
 
 from checks.gates import GATES, INSPECTION_GATES, RETURN_GATES, read_gates
 from connectors.errors import SendError
@@ -73,8 +74,6 @@ AGE_BANDS = (7, 30, 90)
 """Upper bounds in days of the bands of age; the last band has none."""
 LONGEST_WAIVER_DAYS = 366
 LONGEST_TEXT = 4_000
-MANY = 2_000
-"""Findings that match from which on a page of them is soonest found by walking in their order."""
 
 Order = Literal["newest", "oldest", "severity", "rule", "child"]
 Group = Literal["state", "severity", "owner", "organisation", "extract", "rule_id", "dataset", "assignee"]
@@ -296,7 +295,6 @@ _ORDERS: dict[str, tuple[Any, ...]] = {
     "child": (FindingRecord.child_id, FindingRecord.finding_key),
 }
 _SEARCHED = ("item", "source_file", "record_id", "child_id")
-"""Looked through finding by finding; what is the rule's own is looked through rule by rule."""
 
 Change = dict[str, Any]
 Decide = Callable[[Finding], "Change | str"]
@@ -355,11 +353,23 @@ class Triage:
             raise SendError(f"{order!r} is no order. Ask for one of {', '.join(_ORDERS)}.")
         page, size = max(1, page), max(1, size)
         with self._store.reading() as connection:
-            keys, total = _keys_of_page(connection, wanted, order, (page - 1) * size, size)
-            rows = connection.execute(
-                select(*_COLUMNS).where(FindingRecord.finding_key.in_(keys)).order_by(*_ORDERS[order])
+            conditions = _conditions(connection, wanted)
+            (total,) = connection.execute(select(func.count()).select_from(FindingRecord).where(*conditions)).one()
+            if total <= (page - 1) * size:
+                return Page((), int(total), page, size)
+            # The keys alone are passed over on the way to a late page: an index holds them.
+            keys = (
+                select(FindingRecord.finding_key)
+                .where(*conditions)
+                .order_by(*_ORDERS[order])
+                .limit(size)
+                .offset((page - 1) * size)
+                .subquery()
             )
-            return Page(tuple(_finding(row) for row in rows), total, page, size)
+            rows = connection.execute(
+                select(*_COLUMNS).join(keys, keys.c.finding_key == FindingRecord.finding_key).order_by(*_ORDERS[order])
+            )
+            return Page(tuple(_finding(row) for row in rows), int(total), page, size)
 
     def count(self, wanted: Filter = EVERY) -> int:
         """How many findings match."""
@@ -644,13 +654,19 @@ class Triage:
         """What runs opened and closed a day and owner, from ``since`` (UTC) on."""
         turn = FindingEventRecord
         query = (
-            select(turn.at, FindingRecord.owner, turn.event, func.count())
-            .join(FindingRecord, FindingRecord.finding_key == turn.finding_key)
+            select(turn.at, turn.owner, turn.event, func.count())
             .where(turn.event.in_(("new", "reopened", "fixed")), turn.at >= since)
-            .group_by(turn.at, FindingRecord.owner, turn.event)
+            .group_by(turn.at, turn.owner, turn.event)
         )
+        if wanted.owner is not None:
+            query = query.where(turn.owner == wanted.owner)
+        if wanted.organisation is not None:
+            query = query.where(turn.organisation == wanted.organisation)
         with self._store.reading() as connection:
-            rows = connection.execute(query.where(*_conditions(connection, wanted))).all()
+            if replace(wanted, owner=None, organisation=None) != EVERY:  # what the history itself does not say
+                query = query.join(FindingRecord, FindingRecord.finding_key == turn.finding_key)
+                query = query.where(*_conditions(connection, wanted))
+            rows: Sequence[Any] = connection.execute(query).all()
         counted: dict[tuple[date, str], Counter[str]] = defaultdict(Counter)
         for at, owner, event, count in rows:
             counted[at.date(), owner][event] += int(count)
@@ -718,8 +734,8 @@ def _change(connection: Connection, changed: Sequence[tuple[Finding, Change]]) -
         )
 
 
-def _conditions(connection: Connection, wanted: Filter, *, is_led_by_state: bool = True) -> list[ColumnElement[bool]]:
-    """The filter as conditions on ``finding``; those on the state may be kept from choosing the index."""
+def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bool]]:
+    """The filter as conditions on ``finding``."""
     unknown = set(wanted.states) - set(STATES)
     if unknown:
         raise SendError(f"{', '.join(sorted(unknown))} is no state. Ask for {', '.join(STATES)}.")
@@ -737,10 +753,13 @@ def _conditions(connection: Connection, wanted: Filter, *, is_led_by_state: bool
         getattr(found, column) == value for column, value in equal.items() if value is not None
     ]
     if wanted.states:
-        state = found.state if is_led_by_state else func.coalesce(found.state, "")
-        conditions.append(state.in_(wanted.states))
+        is_all_standing = set(wanted.states) == set(OPEN_STATES)
+        conditions.append(found.state != "fixed" if is_all_standing else found.state.in_(wanted.states))
     if wanted.assignee is not None:
-        conditions.append(func.lower(found.assignee) == func.lower(wanted.assignee.strip()))
+        spelt = func.lower(found.assignee) == func.lower(wanted.assignee.strip())
+        conditions.append(
+            found.assignee.in_(select(found.assignee).where(found.assignee.is_not(None), spelt).distinct())
+        )
     if wanted.is_unassigned:
         conditions.append(found.assignee.is_(None))
     if wanted.awaits_approval:
@@ -752,8 +771,8 @@ def _conditions(connection: Connection, wanted: Filter, *, is_led_by_state: bool
         conditions.append(opened_at() >= moment - timedelta(days=wanted.younger_than_days))
     if wanted.text and wanted.text.strip():
         words = wanted.text.strip()
-        told = [getattr(found, name).icontains(words, autoescape=True) for name in _SEARCHED]
-        conditions.append(or_(found.rule_id.in_(_rules_saying(connection, words)), *told))
+        told = found.rule_id.in_(_rules_that_say(connection, words))
+        conditions.append(or_(told, *(_says(connection, getattr(found, name), words) for name in _SEARCHED)))
     if wanted.product is not None:
         conditions.append(found.dataset.in_(_datasets_of(connection, wanted.product)))
     if wanted.keys is not None:
@@ -761,40 +780,27 @@ def _conditions(connection: Connection, wanted: Filter, *, is_led_by_state: bool
     return conditions
 
 
-def _rules_saying(connection: Connection, words: str) -> list[str]:
-    """The rules whose id, words or remedy hold these words: each is looked at once, not once a finding."""
-    rules = select(FindingRecord.rule_id, FindingRecord.dataset).distinct().subquery()
-    of_rule = and_(FindingRecord.rule_id == rules.c.rule_id, FindingRecord.dataset == rules.c.dataset)
+def _says(connection: Connection, column: Any, words: str) -> ColumnElement[bool]:
+    """Whether a text has these words, whatever their case. SQLite's ``like`` needs no help with that."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    said: ColumnElement[bool] = (column.contains if is_sqlite else column.icontains)(words, autoescape=True)
+    return said
+
+
+def _rules_that_say(connection: Connection, words: str) -> list[str]:
+    """The rules with findings whose id, name or remedy has these words: one finding of each is looked at."""
+    rule = select(FindingRecord.rule_id).distinct().subquery()
+    one = aliased(FindingRecord)
     texts = [
-        select(getattr(FindingRecord, name)).where(of_rule).limit(1).correlate(rules).scalar_subquery()
-        for name in ("rule_name", "remedy")
+        select(column).where(one.rule_id == rule.c.rule_id).limit(1).scalar_subquery()
+        for column in (one.rule_name, one.remedy)
     ]
-    wanted: set[str] = set()
-    for row in connection.execute(select(rules.c.rule_id, *texts)):
-        texts_of_rule = [str(text) for text in row]
-        if any(words.casefold() in text.casefold() for text in texts_of_rule):
-            wanted.add(texts_of_rule[0])
-    return sorted(wanted)
-
-
-def _keys_of_page(
-    connection: Connection, wanted: Filter, order: Order, offset: int, size: int
-) -> tuple[Sequence[str], int]:
-    """The keys of one page of the findings that match, and how many match in all.
-
-    Looking for words reads every finding, so it is done once and not for the number again. Where many match, walking
-    in their order finds a page of them soonest: the state is then kept from leading the search.
-    """
-    conditions = _conditions(connection, wanted)
-    keys = select(FindingRecord.finding_key).order_by(*_ORDERS[order])
-    if wanted.text and wanted.text.strip():
-        found = connection.execute(keys.where(*conditions)).scalars().all()
-        return found[offset : offset + size], len(found)
-    count = select(func.count()).select_from(FindingRecord)
-    total = int(connection.execute(count.where(*conditions)).scalar_one())
-    if total > MANY and order != "severity":
-        conditions = _conditions(connection, wanted, is_led_by_state=False)
-    return connection.execute(keys.where(*conditions).limit(size).offset(offset)).scalars().all(), total
+    wanted = words.casefold()
+    return [
+        row[0]
+        for row in connection.execute(select(rule.c.rule_id, *texts))
+        if any(wanted in str(text).casefold() for text in row)
+    ]
 
 
 def _datasets_of(connection: Connection, product: str) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from checks.gates import Gate, GateDecision, decide_gates, read_gates
+from checks.gates import GATES, INSPECTION_GATES, RETURN_GATES, Gate, GateDecision, decide_gates, read_gates
 from checks.rules import CONTRACTS, Rule, contract_paths, read_contracts
 from checks.verification import Outcome, RuleResult, verify_contracts
 from connectors.errors import ConfigurationError
@@ -247,6 +247,7 @@ def test_a_gate_is_read_as_it_stands(tmp_path: Path) -> None:
         pytest.param(SOUND.replace("must_run: [], ", "").encode(), id="without must_run"),
         pytest.param(SOUND.replace("{a: core}", "[list_a]").encode(), id="tables without schemas"),
         pytest.param(SOUND.replace("must_run: []", "must_run:").encode(), id="must_run left empty"),
+        pytest.param(SOUND.replace("[error]", "[error], waivers: ignored").encode(), id="waivers of no known kind"),
         pytest.param(SOUND.replace("[error]", "[eror]").encode(), id="a severity that does not exist"),
     ],
 )
@@ -259,6 +260,38 @@ def test_gates_that_cannot_be_followed_are_refused(content: bytes, tmp_path: Pat
 def test_gates_that_are_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"gates\.yml cannot be followed"):
         read_gates(tmp_path / "gates.yml")
+
+
+LOST = ("core/fct_plan", "record_lost")
+
+
+@pytest.mark.parametrize(
+    ("waivers", "waived", "is_published"),
+    [("count", 2, False), ("count_as_explained", 2, True), ("count_as_explained", 1, False)],
+)
+def test_a_waived_failure_holds_a_product_unless_its_gate_asks_otherwise_and_all_its_rows_are_waived(
+    waivers: str, waived: int, is_published: bool, all_pass: list[RuleResult]
+) -> None:
+    gate = replace(read_gates()[0], waivers=waivers)
+    results = ended(all_pass, *LOST, "failed", 2)
+    (decision,) = decide_gates(results, [gate], waived={LOST: waived})
+    assert decision.is_published is is_published
+    assert bool(decision.waived) is is_published
+    assert all("for 2 rows of core/fct_plan (record_lost), all waived" in told for told in decision.waived)
+
+
+def test_no_gate_lets_waivers_pass_unless_it_says_so() -> None:
+    gates = [gate for path in (GATES, INSPECTION_GATES, RETURN_GATES) for gate in read_gates(path)]
+    assert {gate.waivers for gate in gates} == {"count"}
+
+
+def test_the_returns_gate_cannot_ask_for_waivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "return_gates.yml"
+    path.write_text(SOUND.replace("[error]", "[error], waivers: count_as_explained"))
+    assert read_gates(path)[0].waivers == "count_as_explained"
+    monkeypatch.setattr("checks.gates.RETURN_GATES", path)
+    with pytest.raises(ConfigurationError, match="of the return they always count"):
+        read_gates(path)
 
 
 def test_a_run_is_decided_by_how_its_rules_ended(all_pass: list[RuleResult]) -> None:

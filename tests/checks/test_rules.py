@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from stdnum.gb import nhs, upn
 
-from checks.rules import CONTRACTS, Rule
+from checks.rules import CONTRACTS, Rule, contract_paths, read_contracts
 from checks.verification import verify_contracts
 from connectors.contract import all_contracts
 from tests.checks.borough import (
@@ -1623,6 +1623,17 @@ def test_a_total_row_is_no_finding(borough: Connection, landing_rules: tuple[Rul
     )
     query = named(landing_rules, "quarantine.row_quarantined").query
     assert borough.execute(f"from ({query})").fetchall() == []
+
+
+def test_what_is_found_in_a_landed_record_goes_to_the_owner_its_extract_names() -> None:
+    owners = {contract.extract: (contract.owner, contract.organisation) for contract in all_contracts()}
+    first, _ = contract_paths()
+    landed = [rule for contract in read_contracts(first) for rule in contract.rules if rule.layer == "landing"]
+    of_extracts = [(rule, owners.get(rule.dataset.partition("/")[2].partition("__")[0])) for rule in landed]
+    assert sum(owner is not None for _, owner in of_extracts) > 100
+    assert [
+        f"{r.dataset}.{r.rule_id}" for r, owner in of_extracts if owner not in (None, (r.owner, r.organisation))
+    ] == []
 
 
 def test_what_is_set_apart_goes_to_the_owner_of_its_extract(

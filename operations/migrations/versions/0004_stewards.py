@@ -26,7 +26,10 @@ def upgrade() -> None:
     for name in OF_A_FINDING:
         op.add_column("finding", sa.Column(name, sa.Text()))
     op.create_index("finding_by_child", "finding", ["child_id"])
-    op.create_index("finding_by_time", "finding", ["first_seen_at", "rule_id", "finding_key"])
+    op.create_index("finding_by_time", "finding", ["first_seen_at", "rule_id", "finding_key", "state", "owner"])
+    op.create_index("finding_by_assignee", "finding", ["assignee"])
+    op.drop_index("finding_by_state", "finding")
+    op.create_index("finding_by_state", "finding", ["state", "owner", "organisation", "extract", "severity"])
     op.execute(
         "update finding set reopened_at = (select max(at) from finding_event as turn "
         "where turn.finding_key = finding.finding_key and turn.event = 'reopened')"
@@ -39,7 +42,14 @@ def upgrade() -> None:
         turns.add_column(sa.Column("detail", sa.Text()))
         turns.add_column(sa.Column("note", sa.Text()))
         turns.add_column(sa.Column("open_since", sa.DateTime()))
-    op.create_index("finding_event_by_time", "finding_event", ["at"])
+        turns.add_column(sa.Column("owner", sa.String(64)))
+        turns.add_column(sa.Column("organisation", sa.String(64)))
+    for name in ("owner", "organisation"):
+        op.execute(
+            f"update finding_event set {name} = (select finding.{name} from finding "
+            "where finding.finding_key = finding_event.finding_key)"
+        )
+    op.create_index("finding_event_by_time", "finding_event", ["at", "event", "owner", "organisation"])
     # an older release kept no more than the turns themselves: what is fixed had opened at the turn before
     op.execute(
         "update finding_event set open_since = (select max(turn.at) from finding_event as turn "
@@ -79,11 +89,14 @@ def downgrade() -> None:
     op.execute("delete from finding_event where run_id is null")
     op.drop_index("finding_event_by_time", "finding_event")
     with op.batch_alter_table("finding_event") as turns:
-        for name in ("actor", "detail", "note", "open_since"):
+        for name in ("actor", "detail", "note", "open_since", "owner", "organisation"):
             turns.drop_column(name)
         turns.alter_column("run_id", existing_type=sa.String(64), nullable=False)
         turns.alter_column("event", existing_type=sa.String(24), type_=sa.String(16), existing_nullable=False)
     op.execute("update finding set state = 'open' where state in ('assigned', 'explained', 'waived')")
+    op.drop_index("finding_by_state", "finding")
+    op.create_index("finding_by_state", "finding", ["state", "owner"])
+    op.drop_index("finding_by_assignee", "finding")
     op.drop_index("finding_by_time", "finding")
     op.drop_index("finding_by_child", "finding")
     for name in ("version", "reopened_at", "waiver_until", *OF_A_FINDING):

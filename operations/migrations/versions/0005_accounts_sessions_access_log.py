@@ -1,4 +1,4 @@
-"""Accounts, sessions, attempts to sign in, who looked at which child; and an index for pages of findings.
+"""Accounts, sessions, attempts to sign in, and who looked at which child.
 
 Revision ID: 0005
 Revises: 0004
@@ -14,16 +14,11 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-WORK = [
-    *("state", "organisation", "owner", "severity", "extract", "first_seen_at", "reopened_at", "assignee"),
-    *("waiver_proposed_by", "waiver_approved_by", "finding_key"),
-]
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
     """Makes the console's tables."""
-    op.create_index("finding_by_work", "finding", WORK)
     op.create_table(
         "account",
         sa.Column("account_id", NUMBER, primary_key=True),
@@ -85,6 +80,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Takes the console's tables away, with the accounts and the log in them."""
-    op.drop_index("finding_by_work", "finding")
     for table in ("access_entry", "sign_in_attempt", "session_reason", "session", "account"):
         op.drop_table(table)
