@@ -5,7 +5,7 @@ UV := UV_PYTHON_DOWNLOADS=never .tools/bin/uv
 export UV_PYTHON := $(PYTHON)
 export SEND_HOME ?= $(CURDIR)/home
 
-.PHONY: run test bench bench-sen2 bench-findings bench-dashboard lint set-up set-up-tests clean
+.PHONY: run test bench bench-sen2 bench-findings bench-console bench-dashboard lint set-up set-up-tests clean
 
 run: .venv/.set-up
 	@.venv/bin/send demo --if-absent
@@ -22,6 +22,9 @@ bench: .venv/.set-up-tests
 
 bench-sen2: .venv/.set-up-tests
 	.venv/bin/python -m benchmarks.sen2
+
+bench-console: .venv/.set-up-tests
+	.venv/bin/python -m benchmarks.console
 
 bench-findings: .venv/.set-up-tests
 	.venv/bin/python -m benchmarks.findings

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
+from threading import Lock
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
 from checks.rules import Rule, contract_paths, inspection_contract_paths, read_contracts, return_contract_paths
@@ -18,6 +21,34 @@ from operations.sessions import Sessions
 from operations.store import OperationsStore
 from operations.triage import Triage
 from warehouse.home import Home
+
+T = TypeVar("T")
+
+
+class SinceTheLastRun:
+    """Keeps what only a run, or the hour, can change, so that it is reckoned once and not for every page."""
+
+    def __init__(self, store: OperationsStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = Lock()
+        self._key: tuple[object, ...] = ()
+        self._kept: dict[str, object] = {}
+
+    def get(self, name: str, reckon: Callable[[], T]) -> T:
+        """What is kept under ``name``, reckoned where the last run has changed or another hour has begun."""
+        last, now = self._store.last_run(), self._clock()
+        key = (last.run_id if last else "", last.outcome if last else "", now.date(), now.hour)
+        with self._lock:
+            if key != self._key:
+                self._key, self._kept = key, {}
+            if name in self._kept:
+                return cast(T, self._kept[name])
+        reckoned = reckon()
+        with self._lock:
+            if key == self._key:
+                self._kept[name] = reckoned
+        return reckoned
 
 
 def is_loopback(host: str) -> bool:
@@ -54,6 +85,11 @@ class Console:
     def sessions(self) -> Sessions:
         """Who is signed in."""
         return Sessions(self.store, self.accounts, self.clock)
+
+    @cached_property
+    def since_the_last_run(self) -> SinceTheLastRun:
+        """What only a run can change."""
+        return SinceTheLastRun(self.store, self.clock)
 
     @cached_property
     def access_log(self) -> AccessLog:

@@ -141,6 +141,10 @@ def findings(request: Request, visitor: Worker, choice: Chosen) -> Response:
     shown = triage.page(wanted, order=choice.order, page=choice.number, size=SIZE)
     owners = [o for o in OWNERS if visitor.organisation in (None, ORGANISATION_OF[o])]
     scope = Filter(organisation=visitor.organisation, states=OPEN_STATES)
+    extracts = console_of(request).since_the_last_run.get(
+        f"extracts of {visitor.organisation}",
+        lambda: sorted(name for name in triage.counts(scope, by="extract") if name),
+    )
     return page(
         request,
         "findings.html",
@@ -149,7 +153,7 @@ def findings(request: Request, visitor: Worker, choice: Chosen) -> Response:
         owners=owners,
         severities=SEVERITIES,
         states=list(STATE_CHOICES),
-        extracts=sorted(name for name in triage.counts(scope, by="extract") if name),
+        extracts=extracts,
         orders=get_args(Order),
         acts=ACTS,
         assignees=assignees(visitor, request),

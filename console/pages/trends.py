@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from fastapi import APIRouter, Request
@@ -12,11 +13,13 @@ from starlette.responses import Response
 
 from console.access import Reader, console_of
 from console.charts import Bars, Lines
+from console.context import Console
 from console.rendering import page, words
-from operations.triage import AGE_BANDS, AgeLine, FlowLine
+from operations.triage import AGE_BANDS, AgeLine, FixLine, FlowLine, Group
 
 router = APIRouter()
 WEEKS = 26
+GROUPS: dict[str, Group] = {"owner": "owner", "source system": "extract"}
 BANDS = (
     f"up to {AGE_BANDS[0]} days",
     *(f"{low} to {high} days" for low, high in pairwise(AGE_BANDS)),
@@ -40,44 +43,52 @@ def _weeks(lines: Sequence[FlowLine], first: date) -> tuple[tuple[str, int, int]
     return tuple((f"{first + timedelta(weeks=week):%d %b %Y}", found[week], fixed[week]) for week in range(WEEKS))
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What the page tells: ages and times to fix by owner and by source, and weeks since ``since`` (UTC)."""
+
+    since: datetime
+    ages: dict[str, list[AgeLine]]
+    fixes: dict[str, list[FixLine]]
+    weeks: tuple[tuple[str, int, int], ...]
+
+
+def _figures(console: Console) -> Figures:
+    triage, now = console.triage, console.clock()
+    first = (now - timedelta(weeks=WEEKS) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Figures(
+        since=first,
+        ages={name: triage.ageing(by=by, now=now) for name, by in GROUPS.items()},
+        fixes={name: triage.time_to_fix(by=by, since=first) for name, by in GROUPS.items()},
+        weeks=_weeks(triage.flow(since=first), first.date()),
+    )
+
+
 @router.get("/trends")
 def trends(request: Request, visitor: Reader) -> Response:
     """Charts with a table beside each; figures only."""
     console = console_of(request)
-    triage = console.triage
-    now = console.clock()
-    first = (now - timedelta(weeks=WEEKS) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    by_owner, by_source = triage.ageing(by="owner", now=now), triage.ageing(by="extract", now=now)
-    weeks = _weeks(triage.flow(since=first), first.date())
-    flow = Lines(
-        "Records found and fixed a week",
-        tuple(week for week, _, _ in weeks),
-        (("found", tuple(float(n) for _, n, _ in weeks)), ("fixed", tuple(float(n) for _, _, n in weeks))),
-        "records",
-    )
-    fixes = {
-        "owner": triage.time_to_fix(by="owner", since=first),
-        "extract": triage.time_to_fix(by="extract", since=first),
-    }
+    figures = console.since_the_last_run.get("trends", lambda: _figures(console))
+    found, fixed = (tuple(float(week[position]) for week in figures.weeks) for position in (1, 2))
     return page(
         request,
         "trends.html",
         bands=BANDS,
-        by_owner=by_owner,
-        by_source=by_source,
-        owner_chart=_ages("Open records by age and owner", by_owner),
-        source_chart=_ages("Open records by age and source system", by_source),
-        weeks=weeks,
-        flow=flow,
-        fixes=fixes,
+        figures=figures,
+        age_charts={name: _ages(f"Open records by age and {name}", lines) for name, lines in figures.ages.items()},
+        flow=Lines(
+            "Records found and fixed a week",
+            tuple(week[0] for week in figures.weeks),
+            (("found", found), ("fixed", fixed)),
+            "records",
+        ),
         fix_charts={
-            by: Bars(
-                f"Median days until fixed, by {'owner' if by == 'owner' else 'source system'}",
+            name: Bars(
+                f"Median days until fixed, by {name}",
                 ("median",),
                 tuple((words(line.group) or "no source", (line.median_days,)) for line in lines),
                 "days",
             )
-            for by, lines in fixes.items()
+            for name, lines in figures.fixes.items()
         },
-        since=first,
     )
