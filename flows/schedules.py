@@ -96,7 +96,11 @@ def one_run_a_day(name: str) -> Callable[[Flow], Flow]:
             context = FlowRunContext.get()
             flow_run = context.flow_run if context else None
             if flow_run is None or not flow_run.auto_scheduled or flow_run.expected_start_time is None:
-                outcome = plain_errors(work)(home, *arguments, **named)
+                try:
+                    outcome = plain_errors(work)(home, *arguments, **named)
+                except SendError as error:
+                    keep_outcome.get()(error)
+                    raise
                 keep_outcome.get()(outcome)
                 return outcome
             job, place = job_named(name), Home(Path(home))
