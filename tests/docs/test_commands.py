@@ -1,7 +1,7 @@
 """The commands of README and docs do what they say: each ``console`` block is run as written, in order.
 
-A page's blocks run in one shell session's variables and one folder, a home of a small borough already run in it. A block
-that cannot be run here says why behind its marker: ```` ```console not-run: needs Windows ````.
+The blocks of a page share one shell, one folder, and a home of a small borough in which a run has been. A block that
+cannot be run here says why behind its marker: ```` ```console not-run: needs Windows ````.
 """
 
 from __future__ import annotations
@@ -70,8 +70,15 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
         "PYTHONPATH": str(ROOT),
         "SEND_HOME": str(folder / "home"),
     }
-    for command in (["send", "demo", "--children", "300"], ["send", "run"]):
-        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    for arguments in (["demo", "--children", "300"], ["run"]):
+        done = subprocess.run(
+            [str(commands / "send"), *arguments],
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode in (0, 1), done.stderr
     return folder, environment
 

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from connectors.errors import SendError, SourceUnavailable
 from connectors.freshness import Freshness, Volume
 from flows import notices
-from flows.notices import KINDS, NoticeAddress, anchor
+from flows.channels import NoticeAddress
+from flows.notices import KINDS, anchor
 from flows.run import Run
 from flows.summary import FailedLoad, LoadLine, ProductLine
 from operations.notices import Notice, standing_notices
