@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from connectors.configuration import DATA_SUFFIXES, OTHER_WORKBOOKS, PACKED_SUFFIXES, SUFFIXES, SourceConfiguration
 from connectors.contract import ExtractContract, read_contract
@@ -36,6 +37,7 @@ from connectors.typing_rules import TypingTable, open_typing
 
 WORKERS = 2
 WORTH_A_WORKER_BYTES = 6 * 2**20
+BYTES_AT_A_TIME = 24 * 2**20
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,19 @@ class _Place:
         return self.folder / f"{self.given}.parquet", self.folder / f"{self.given}.quarantine.parquet"
 
 
+def _gathered(batches: Iterator[tuple[str, pa.RecordBatch]]) -> Iterator[tuple[str, list[pa.RecordBatch]]]:
+    """Each table's batches, several together: planning what types a batch takes longer than typing a small one."""
+    waiting: dict[str, list[pa.RecordBatch]] = {}
+    sizes: dict[str, int] = {}
+    for table, batch in batches:
+        waiting.setdefault(table, []).append(batch)
+        sizes[table] = sizes.get(table, 0) + batch.nbytes
+        if sizes[table] >= BYTES_AT_A_TIME:
+            yield table, waiting.pop(table)
+            del sizes[table]
+    yield from waiting.items()
+
+
 def type_delivery(
     delivered: Delivered,
     contract: ExtractContract,
@@ -147,8 +162,8 @@ def type_delivery(
     }
     table = ""
     try:
-        for table, batch in delivered.batches:
-            tables[table].add(batch)
+        for table, batches in _gathered(delivered.batches):
+            tables[table].add(*batches)
         for shape in delivered.shapes:
             table = shape.table
             parquet, quarantine = place.next_pair()

@@ -15,7 +15,7 @@ from warehouse.home import Home
 
 identity = typer.Typer(
     name="identity",
-    help="Who is the same child across the services: review, split, history, evaluate.",
+    help="Who is the same child across the services: review, split, history, links, evaluate.",
     no_args_is_help=True,
 )
 
@@ -167,6 +167,51 @@ def history(
         print_json([dict(zip(headings, row, strict=True)) for row in rows])
     else:
         print_rows(f"What became of {child_id}", headings, rows)
+
+
+@identity.command()
+def links(
+    alone: Annotated[
+        bool, typer.Option("--alone", help="List who is linked to nobody, and the likely reason.")
+    ] = False,
+    source: Annotated[str | None, typer.Option(help="Only this extract's.")] = None,
+    picture: Annotated[Path | None, typer.Option("--html", help="Draw the links, and what the model weighs.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Records to list.")] = 50,
+    json_output: Json = False,
+) -> None:
+    """Show by source how many persons are linked and how; --alone lists records linked to nobody (personal data)."""
+    from linkage import coverage
+    from linkage.review import standing_warehouse
+
+    home = Home.from_environment()
+    with standing_warehouse(home) as connection:
+        by_source = coverage.links_by_source(connection)
+        if source is not None and source not in {one.source for one in by_source}:
+            raise SendError(f"No person comes from {source}. Sources: {', '.join(one.source for one in by_source)}")
+        if picture is not None:
+            page = coverage.coverage_page(by_source, coverage.model_weights(connection))
+            picture.write_text(page, encoding="utf-8")
+            output().print(f"The links by source are in {picture}. It names nobody.")
+        elif alone:
+            answered = [(said.one, said.other) for said in _store(home).identity_answers()]
+            found = coverage.unlinked(connection, answered, source)
+            headings = ["child", "source", "record", "reason", "weight", "question"]
+            rows = [(*asdict(one).values(),) for one in found]
+            if json_output:
+                print_json([asdict(one) for one in found])
+            else:
+                print_rows(f"{len(found):,} linked to nobody", headings, rows[:limit])
+        else:
+            headings = ["source", "persons", *coverage.WAYS, "linked"]
+            shown = [one for one in by_source if source in (None, one.source)]
+            rows = [
+                (one.source, one.persons, *(one.ways[way] for way in coverage.WAYS), f"{one.share_linked:.1%}")
+                for one in shown
+            ]
+            if json_output:
+                print_json([dict(zip(headings, row, strict=True)) for row in rows])
+            else:
+                print_rows("Links by source", headings, rows)
 
 
 @identity.command()

@@ -19,8 +19,8 @@ from synthetic.census import (
     PUPILS_IN_A_FILE,
     SUPPORT_NEEDS,
     Corrections,
+    FixedParts,
     Roll,
-    fixed_parts,
     make_pupils,
     make_roll,
     occasions,
@@ -51,6 +51,7 @@ FIRST_DAY, LAST_DAY = date(2017, 9, 1), date(2099, 12, 31)
 LIKE_883 = 45_000
 REFERRALS, CHILDREN_IN_NEED = 9_000, 1_500
 REFERRALS_A_PATIENT = 1.38
+PEOPLE_AT_A_TIME = 100_000
 
 # Postcode areas: Thurrock's own, elsewhere one that no place has.
 AREAS = {"883": "RM"}
@@ -260,7 +261,7 @@ def make_borough(
     write_sheets(folder / "extracts", sheets)
     write_release(folder / "extracts", known, needs)
     generator = census_chance
-    fixed = fixed_parts(people, generator, cases + pupil_count)
+    fixed = FixedParts(people, generator, cases + pupil_count)
     need_types = np.array(list(SUPPORT_NEEDS), dtype=object)
     shares = np.array(list(SUPPORT_NEEDS.values()))
     drawn = generator.choice(len(need_types), size=(2, cases + pupil_count), p=shares / shares.sum())
@@ -438,11 +439,11 @@ def _write_people(
     with path.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(["person_id", "case_id", "upn", "nhs_number", "la_child_id", "local_patient_id"])
-        for person, (upn, nhs_number, care_id) in enumerate(
-            zip(people.upn.tolist(), people.nhs_number.tolist(), care_ids.tolist(), strict=True)
-        ):
-            known = [upn, nhs_number, care_id, of_patient.get(person, "")]
-            writer.writerow([person, case_ids.get(person, ""), *known])
+        for start in range(0, len(people), PEOPLE_AT_A_TIME):
+            at = slice(start, start + PEOPLE_AT_A_TIME)
+            identifiers = zip(people.upn[at], people.nhs_number[at], care_ids[at], strict=True)
+            for person, known in enumerate(identifiers, start):
+                writer.writerow([person, case_ids.get(person, ""), *known, of_patient.get(person, "")])
         for person, case_id in more_cases:
-            known = [people.upn[person], people.nhs_number[person], care_ids[person], of_patient.get(person, "")]
-            writer.writerow([person, case_id, *known])
+            identifiers_of = (people.upn[person], people.nhs_number[person], care_ids[person])
+            writer.writerow([person, case_id, *identifiers_of, of_patient.get(person, "")])

@@ -14,7 +14,7 @@ from synthetic.identifiers import IntArray, Texts
 from synthetic.names import PROFESSIONALS
 from synthetic.people import People
 from synthetic.published import NEEDS, PLACEMENT_KINDS, Figures
-from synthetic.records import Record, Table, records
+from synthetic.records import Record, Table, number, records
 from synthetic.stays import Stays, pick
 
 EXTRACT = "ehc_case"
@@ -192,7 +192,7 @@ class CaseSystem:
                 "sex": ["F" if girl else "M" for girl in people.is_girl[:n].tolist()],
                 "ethnicity": people.ethnicity[:n].tolist(),
                 "postcode": people.postcode[:n].tolist(),
-                "address": people.address[:n].tolist(),
+                "address": people.addresses(n),
                 "uprn": people.uprn[:n].tolist(),
                 "nc_year": code,
                 "caseworker": [f"CW{number + 1:02d}" for number in self.worker.tolist()],
@@ -280,6 +280,7 @@ class CaseSystem:
             made += records(
                 held.child[those].tolist(),
                 {
+                    "advice_id": [""] * n,
                     "assessment_id": [self.assessment_of[i] for i in those.tolist()],
                     "agency": [agency] * n,
                     "service": [service] * n,
@@ -293,8 +294,7 @@ class CaseSystem:
                 },
             )
         made.sort(key=lambda record: (record["assessment_id"], record["agency"]))
-        for number, record in enumerate(made, start=1):
-            record.values = {"advice_id": f"D{number:06d}", **record.values}
+        number(made, "advice_id", "D", 6)
         return made
 
     def _reviews(self) -> list[Record]:
@@ -323,8 +323,7 @@ class CaseSystem:
             if not going.any():
                 break
         made.sort(key=lambda record: (record["plan_id"], record["due_date"]))
-        for number, record in enumerate(made, start=1):
-            record.values = {"review_id": f"V{number:06d}", **record.values}
+        number(made, "review_id", "V", 6)
         return made
 
     def _cycle(
@@ -364,6 +363,7 @@ class CaseSystem:
         return records(
             child.tolist(),
             {
+                "review_id": [""] * n,
                 "plan_id": [self.plan_of[i] for i in child.tolist()],
                 "due_date": iso_days(due),
                 "meeting_date": iso_days(np.where(held, met, NO_DAY)),
@@ -475,13 +475,17 @@ class CaseSystem:
         return first + records(shared.child.tolist(), second)
 
     def _needs(self) -> list[Record]:
-        made = []
+        people: list[int] = []
+        rows: list[tuple[str, str, str]] = []
         for child in self.planned.tolist():
             plan = self.plan_of[child]
-            made.append(Record(child, {"plan_id": plan, "rank": "1", "sen_type": self.needs.first[child]}))
+            people += [child]
+            rows += [(plan, "1", self.needs.first[child])]
             if second := self.needs.second[child]:
-                made.append(Record(child, {"plan_id": plan, "rank": "2", "sen_type": second}))
-        return made
+                people += [child]
+                rows += [(plan, "2", second)]
+        plans, ranks, types = ([*column] for column in zip(*rows, strict=True)) if rows else ([], [], [])
+        return records(people, {"plan_id": plans, "rank": ranks, "sen_type": types})
 
     def _awaiting(self) -> list[Record]:
         active = np.flatnonzero(self.caseload.has_active_plan & (self.age >= 4) & (self.age < 19))
@@ -517,6 +521,7 @@ class CaseSystem:
             made += records(
                 seen.child.tolist(),
                 {
+                    "visit_id": [""] * n,
                     "case_id": [self.case_id[i] for i in seen.child.tolist()],
                     "urn": [urns[i] if i >= 0 else "" for i in seen.school.tolist()],
                     "date": iso_days(day),
@@ -527,8 +532,7 @@ class CaseSystem:
                 },
             )
         made.sort(key=lambda record: (record["date"], record["case_id"]))
-        for number, record in enumerate(made, start=1):
-            record.values = {"visit_id": f"W{number:05d}", **record.values}
+        number(made, "visit_id", "W", 5)
         return made
 
     def _mediations(self) -> list[Record]:
@@ -606,15 +610,9 @@ class CaseSystem:
             by = ["school"] * n if about == "school" else self._pick(["parent", "young_person"], n, [0.85, 0.15])
             for question in questions:
                 answers = self._pick("12345", n, [0.08, 0.14, 0.22, 0.34, 0.22])
-                made += [
-                    Record(
-                        -1,
-                        {"about": about, "respondent": who, "submitted": day, "question": question, "answer": answer},
-                    )
-                    for who, day, answer in zip(by, submitted, answers, strict=True)
-                ]
-        for number, record in enumerate(made, start=1):
-            record.values = {"id": f"U{number:06d}", **record.values}
+                columns = {"id": [""] * n, "about": [about] * n, "respondent": by, "submitted": submitted}
+                made += records([-1] * n, {**columns, "question": [question] * n, "answer": answers})
+        number(made, "id", "U", 6)
         return made
 
     def _caseworkers(self) -> list[Record]:

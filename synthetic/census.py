@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from synthetic.caseload import BoolArray, Caseload, CodeArray
 from synthetic.days import NO_DAY, first_of, iso_days, nth_thursday, school_year
 from synthetic.establishments import Schools
-from synthetic.identifiers import IntArray
+from synthetic.identifiers import AnyInts, IntArray, ShortArray
 from synthetic.people import People
 from synthetic.stays import Stays, census_schools, pick
 
@@ -26,6 +28,7 @@ ONE_DUAL_IN, ONE_PERMANENT_IN = 40, 12
 
 # Messages of more are written in several files, as no reader takes one without end.
 PUPILS_IN_A_FILE = 400_000
+PUPILS_AT_A_TIME = 20_000
 
 TERMS = (("spring", "SPR", 1, 3), ("summer", "SUM", 5, 3), ("autumn", "AUT", 10, 1))
 SESSIONS = {"SPR": 140, "SUM": 118, "AUT": 120}
@@ -99,12 +102,12 @@ class Roll:
     """
 
     census: Occasion
-    person: IntArray
-    school: IntArray
-    nc: IntArray
-    entry: IntArray
+    person: ShortArray
+    school: ShortArray
+    nc: ShortArray
+    entry: ShortArray
     provision: CodeArray
-    provision_start: IntArray
+    provision_start: ShortArray
     sen_unit: BoolArray
     resourced: BoolArray
     status: CodeArray
@@ -137,7 +140,7 @@ def part_names(census: Occasion, count: int) -> list[str]:
     return [census.name.replace(".xml", f"-part{number}.xml") for number in range(1, count + 1)]
 
 
-def year_codes(nc: IntArray) -> list[str]:
+def year_codes(nc: AnyInts) -> list[str]:
     """National curriculum years as the census writes them, from -2 (first year of nursery) and 0 (Reception)."""
     early = {-2: "N1", -1: "N2", 0: "R"}
     return [early.get(year, str(year)) for year in nc.tolist()]
@@ -281,12 +284,12 @@ def make_roll(
     order = np.lexsort((person, whole_school))
     return Roll(
         census=census,
-        person=person[order],
-        school=whole_school[order],
-        nc=np.concatenate([case_nc, nc, nc[dual]])[order],
-        entry=whole_entry[order],
+        person=person[order].astype(np.int32),
+        school=whole_school[order].astype(np.int32),
+        nc=np.concatenate([case_nc, nc, nc[dual]])[order].astype(np.int32),
+        entry=whole_entry[order].astype(np.int32),
         provision=np.concatenate([case_provision, provision, provision[dual]])[order],
-        provision_start=np.concatenate([case_since, provision_start, provision_start[dual]])[order],
+        provision_start=np.concatenate([case_since, provision_start, provision_start[dual]])[order].astype(np.int32),
         sen_unit=np.concatenate([stays.sen_unit[at], no])[order],
         resourced=np.concatenate([stays.resourced[at], no])[order],
         status=status[order],
@@ -314,34 +317,39 @@ def _header(census: Occasion, la_code: str) -> str:
     )
 
 
-def fixed_parts(people: People, generator: np.random.Generator, count: int) -> list[str]:
-    """The part of a pupil's record that is the same in every census, for the first ``count`` people."""
-    cohort = school_year(people.birth[:count])
-    has_meals = generator.random(count) < 0.24
-    meals = np.where(has_meals, first_of(9, cohort + 4) + 3, NO_DAY)
-    has_uln = cohort <= int(cohort.max(initial=0)) - 14
-    parts = []
-    for upn, uln, surname, forename, middle, born, is_girl, ethnicity, language, meal in zip(
-        people.upn[:count].tolist(),
-        np.where(has_uln, people.uln[:count], "").tolist(),
-        people.surname[:count].tolist(),
-        people.forename[:count].tolist(),
-        people.middle[:count].tolist(),
-        iso_days(people.birth[:count]),
-        people.is_girl[:count].tolist(),
-        people.ethnicity[:count].tolist(),
-        people.language[:count].tolist(),
-        iso_days(meals),
-        strict=True,
-    ):
-        parts.append(
+class FixedParts:
+    """The part of a pupil's record that is the same in every census, of the first ``count`` people."""
+
+    def __init__(self, people: People, generator: np.random.Generator, count: int) -> None:
+        cohort = school_year(people.birth[:count])
+        has_meals = generator.random(count) < 0.24
+        self._people = people
+        self._meals = np.where(has_meals, first_of(9, cohort + 4) + 3, NO_DAY)
+        self._has_uln = cohort <= int(cohort.max(initial=0)) - 14
+
+    def of(self, persons: AnyInts) -> list[str]:
+        """Those of some people, in their order."""
+        people = self._people
+        return [
             f"<UPN>{upn}</UPN>{f'<ULN>{uln}</ULN>' if uln else ''}<Surname>{surname}</Surname>"
             f"<Forename>{forename}</Forename>{f'<MiddleNames>{middle}</MiddleNames>' if middle else ''}"
             f"<DOB>{born}</DOB><Sex>{'F' if is_girl else 'M'}</Sex><Ethnicity>{ethnicity}</Ethnicity>"
             f"<Language>{language}</Language>{f'<FSMstart>{meal}</FSMstart>' if meal else ''}"
             f"<PupilPremium>{'1' if meal else '0'}</PupilPremium>"
-        )
-    return parts
+            for upn, uln, surname, forename, middle, born, is_girl, ethnicity, language, meal in zip(
+                people.upn[persons].tolist(),
+                np.where(self._has_uln[persons], people.uln[persons], "").tolist(),
+                people.surname[persons].tolist(),
+                people.forename[persons].tolist(),
+                people.middle[persons].tolist(),
+                iso_days(people.birth[persons]),
+                people.is_girl[persons].tolist(),
+                people.ethnicity[persons].tolist(),
+                people.language[persons].tolist(),
+                iso_days(self._meals[persons]),
+                strict=True,
+            )
+        ]
 
 
 def write_census(
@@ -351,7 +359,7 @@ def write_census(
     *,
     offset: int,
     la_code: str,
-    fixed: list[str],
+    fixed: FixedParts,
     postcodes: list[str],
     needs: tuple[list[str], list[str]],
     plan_needs: tuple[list[str], list[str]],
@@ -374,22 +382,40 @@ def write_census(
     is_suspended = luck < rate
     excluded_on = np.where(is_suspended, np.maximum(day - generator.integers(8, 95, size=count), roll.entry), NO_DAY)
     part_time = generator.random(count) < np.where(roll.nc < 0, 0.6, 0.004)
-    year_code, entry, since, excluded = (
-        year_codes(roll.nc),
-        iso_days(roll.entry),
-        iso_days(roll.provision_start),
-        iso_days(excluded_on),
-    )
     laestabs = [e.laestab for e in schools.all]
     corrected = {person for census, person in corrections.texts if census == number}
+
+    def pupils(at: slice) -> Iterator[tuple[Any, ...]]:
+        """What is written of the pupils at those positions. Texts are made for a few at a time, for they are heavy."""
+        return zip(
+            roll.person[at].tolist(),
+            fixed.of(roll.person[at]),
+            roll.school[at].tolist(),
+            year_codes(roll.nc[at]),
+            iso_days(roll.entry[at]),
+            roll.provision[at].tolist(),
+            iso_days(roll.provision_start[at]),
+            roll.sen_unit[at].tolist(),
+            roll.resourced[at].tolist(),
+            roll.status[at].tolist(),
+            iso_days(excluded_on[at]),
+            part_time[at].tolist(),
+            possible[at].tolist(),
+            authorised[at].tolist(),
+            unauthorised[at].tolist(),
+            strict=True,
+        )
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="\n") as handle:
         handle.write(_header(roll.census, la_code))
         handle.write("<Schools>\n")
         lines: list[str] = []
         last = -1
+        batches = (pupils(slice(start, start + PUPILS_AT_A_TIME)) for start in range(0, count, PUPILS_AT_A_TIME))
         for ordinal, (
             person,
+            always,
             school,
             code,
             entered,
@@ -403,26 +429,7 @@ def write_census(
             total,
             away,
             truant,
-        ) in enumerate(
-            zip(
-                roll.person.tolist(),
-                roll.school.tolist(),
-                year_code,
-                entry,
-                roll.provision.tolist(),
-                since,
-                roll.sen_unit.tolist(),
-                roll.resourced.tolist(),
-                roll.status.tolist(),
-                excluded,
-                part_time.tolist(),
-                possible.tolist(),
-                authorised.tolist(),
-                unauthorised.tolist(),
-                strict=True,
-            ),
-            start=1,
-        ):
+        ) in enumerate(chain.from_iterable(batches), start=1):
             if school != last:
                 lines.append(f"{'</School>' if last >= 0 else ''}\n<School><LAESTAB>{laestabs[school]}</LAESTAB>\n")
                 last = school
@@ -441,7 +448,7 @@ def write_census(
                     sen += f"<SENneed><SENtypeRank>2</SENtypeRank><SENtype>{second[person]}</SENtype></SENneed>"
                 sen += "</SENneeds>"
             record = (
-                f"<Pupil>{fixed[person]}{sen}<NCyearActual>{code}</NCyearActual><EnrolStatus>{status}</EnrolStatus>"
+                f"<Pupil>{always}{sen}<NCyearActual>{code}</NCyearActual><EnrolStatus>{status}</EnrolStatus>"
                 f"<EntryDate>{entered}</EntryDate><PartTime>{int(part)}</PartTime><Boarder>N</Boarder>"
                 f"<Postcode>{postcodes[person]}</Postcode><Attendance><SessionsPossible>{total}</SessionsPossible>"
                 f"<SessionsAuthorised>{away}</SessionsAuthorised>"

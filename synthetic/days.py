@@ -6,20 +6,23 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from synthetic.identifiers import IntArray
+from synthetic.identifiers import AnyInts, IntArray
 
 NO_DAY = 0
 EPOCH = date(1970, 1, 1).toordinal()
 
 
-def _as_datetimes(days: IntArray) -> np.ndarray[tuple[int, ...], np.dtype[np.datetime64]]:
+def _as_datetimes(days: AnyInts) -> np.ndarray[tuple[int, ...], np.dtype[np.datetime64]]:
     return (days - EPOCH).astype("datetime64[D]")
 
 
-def iso_days(days: IntArray) -> list[str]:
+def iso_days(days: AnyInts) -> list[str]:
     """Each day as ISO text; empty for no day."""
-    texts = np.datetime_as_string(_as_datetimes(days)).tolist()
-    return [text if day else "" for text, day in zip(texts, days.tolist(), strict=True)]
+    different, places = np.unique(days, return_inverse=True)
+    # one text a day, however many rows hold it
+    texts = np.datetime_as_string(_as_datetimes(different)).astype(object)
+    texts[different == NO_DAY] = ""
+    return list(texts[places].tolist())
 
 
 def uk_days(days: IntArray) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -91,11 +91,10 @@ class Extracts:
         self.active = set(np.flatnonzero(self.caseload.has_active_plan).tolist())
         self.on_roll = {person for roll in self.rolls for person in roll.person[roll.person < cases].tolist()}
         latest = self.rolls[-1]
-        self.provision = dict(zip(latest.person.tolist(), latest.provision.tolist(), strict=True))
-        self.laestab = {
-            person: self.schools.all[school].laestab
-            for person, school in zip(latest.person.tolist(), latest.school.tolist(), strict=True)
-        }
+        self.provision = np.full(len(self.people), "", dtype=latest.provision.dtype)
+        self.provision[latest.person] = latest.provision
+        self.school = np.full(len(self.people), -1, dtype=np.int64)
+        self.school[latest.person] = latest.school
         self.in_need = {child.person for child in self.children_in_need}
         self.referred = Counter(record.person for record in self.referrals.records)
         # of who is on two rolls a fault would stand in two records
@@ -136,10 +135,11 @@ class Extracts:
 
     def choose_pupils(self, provision: str, count: int) -> list[int]:
         """People on roll at the latest census with that provision, unknown to the case system and social care."""
+        latest = self.rolls[-1]
         free = [
             person
-            for person, held in self.provision.items()
-            if held == provision and person >= self.cases and person not in self.in_need and self.is_free(person)
+            for person in latest.person[(latest.provision == provision) & (latest.person >= self.cases)].tolist()
+            if person not in self.in_need and self.is_free(person)
         ]
         times = self._times(count, len(free))
         chosen = [free[position] for position in self.generator.permutation(len(free))[:times].tolist()]
@@ -167,7 +167,8 @@ class Extracts:
         census = len(self.rolls) - 1
         self.corrections.texts.setdefault((census, person), []).append((element, text))
         upn = text if element == "UPN" else str(self.people.upn[person])
-        record_id = f"{self.rolls[-1].census.day.isoformat()}|{self.laestab[person]}|{upn}"
+        laestab = self.schools.all[self.school[person]].laestab
+        record_id = f"{self.rolls[-1].census.day.isoformat()}|{laestab}|{upn}"
         place = _CensusPlace(census, person)
         self.planted.append(Planted(fault, rule_id, "school_census", "pupil", record_id, item, place))
 
@@ -219,7 +220,7 @@ def _is_at_school(x: Extracts) -> Callable[[Record], bool]:
 def upn_check_letter_wrong(x: Extracts) -> None:
     """The UPN's check letter is another, in the case system and in the latest census."""
     name = "upn_check_letter_wrong"
-    for record in x.choose(x.rows_of("child"), lambda r: bool(r["upn"]) and x.provision.get(r.person) != "E", 2):
+    for record in x.choose(x.rows_of("child"), lambda r: bool(r["upn"]) and x.provision[r.person] != "E", 2):
         record["upn"] = with_wrong_check_letter(record["upn"])
         x.tell(name, name, "child", record, "upn")
     for person in x.choose_pupils("N", 2):
@@ -524,12 +525,12 @@ def two_open_plans_for_one_child(x: Extracts) -> None:
     at_school = _is_at_school(x)
     for number, placement in enumerate(x.choose(x.rows_of("placement"), at_school, 2)):
         plan = x.plan[placement["plan_id"]]
-        more = replace(plan, values={**plan.values, "plan_id": f"P{NEXT_NUMBER + number}", "assessment_id": ""})
+        more = plan.with_texts(plan_id=f"P{NEXT_NUMBER + number}", assessment_id="")
         x.rows_of("plan").append(more)
         own = {"id": f"L{NEXT_NUMBER + number}", "plan_id": more["plan_id"], "rank": "2"}
-        x.rows_of("placement").append(replace(placement, values={**placement.values, **own}))
+        x.rows_of("placement").append(placement.with_texts(**own))
         need = x.needs[plan.person][0]
-        x.rows_of("need").append(replace(need, values={**need.values, "plan_id": more["plan_id"], "rank": "1"}))
+        x.rows_of("need").append(need.with_texts(plan_id=more["plan_id"], rank="1"))
         for record in (plan, more):
             x.tell(name, name, "plan", record, "cease_date")
 
@@ -714,11 +715,11 @@ def same_person_two_cases(x: Extracts) -> None:
     for number, record in enumerate(x.choose(x.rows_of("child"), lambda r: r.person in asked, 2)):
         case_id = f"S{NEXT_NUMBER + 5_000 + number}"
         blank = dict.fromkeys(("upn", "uln", "nhs_number", "social_care_id"), "")
-        more = replace(record, values={**record.values, "case_id": case_id, **blank})
+        more = record.with_texts(case_id=case_id, **blank)
         x.rows_of("child").append(more)
         request = asked[record.person]
         own = {"request_id": f"R{NEXT_NUMBER + number}", "case_id": case_id}
-        x.rows_of("request").append(replace(request, values={**request.values, **own}))
+        x.rows_of("request").append(request.with_texts(**own))
         x.more_cases.append((record.person, case_id))
         for child in (record, more):
             x.tell(name, name, "child", child, "case_id")
@@ -734,11 +735,11 @@ def duplicate_key(x: Extracts) -> None:
     )
     for table, column, text, fits in kinds:
         for record in x.choose(x.rows_of(table), fits, 1):
-            more = replace(record, values={**record.values, column: text})
+            more = record.with_texts(**{column: text})
             x.rows_of(table).append(more)
             x.tell(f"{table}_twice", name, table, more, x.tables[table].key[0])
     for record in x.choose(x.referrals.records, _is_only_health(x), 1):
-        more = replace(record, values={**record.values, "priority": "Soon"})
+        more = record.with_texts(priority="Soon")
         x.referrals.records.append(more)
         x.tell("referral_twice", name, "referral", more, x.referrals.key[0])
 
@@ -914,7 +915,7 @@ def _unreadable_day(x: Extracts, sheet: Sheet) -> None:
     for column in columns[-1:]:
         if (row := _choose_row(x, sheet, column)) is not None:
             sheet.corrections[row, column] = "31/02/2025"
-            record_id = str(sheet.record_ids()[row])
+            record_id = sheet.record_id(row)
             _tell_of_row(x, "value_unreadable", "value_unreadable", sheet, sheet.first_row + row, record_id, column)
 
 
@@ -925,7 +926,7 @@ def _unknown_code(x: Extracts, sheet: Sheet) -> None:
     for column in columns[:1]:
         if (row := _choose_row(x, sheet, column)) is not None:
             sheet.corrections[row, column] = "ZZ9"
-            record_id = str(sheet.record_ids()[row])
+            record_id = sheet.record_id(row)
             _tell_of_row(x, "code_unknown", "code_unknown", sheet, sheet.first_row + row, record_id, column)
 
 
@@ -935,7 +936,7 @@ def _row_without(x: Extracts, sheet: Sheet) -> None:
     column = contract.needed[-1]
     if (row := _choose_row(x, sheet)) is not None:
         sheet.corrections[row, column] = ""
-        record_id = "" if column in contract.key else str(sheet.record_ids()[row])
+        record_id = "" if column in contract.key else sheet.record_id(row)
         _tell_of_row(x, "row_quarantined", "row_quarantined", sheet, sheet.first_row + row, record_id, column)
 
 
@@ -947,12 +948,13 @@ def _key_twice(x: Extracts, sheet: Sheet) -> None:
         texts = {} if not others else {others[-1]: ""}
         sheet.repeats.append((row, texts))
         at = sheet.first_row + len(sheet) + len(sheet.repeats) - 1
-        _tell_of_row(x, "duplicate_key", "duplicate_key", sheet, at, str(sheet.record_ids()[row]), contract.key[-1])
+        _tell_of_row(x, "duplicate_key", "duplicate_key", sheet, at, sheet.record_id(row), contract.key[-1])
 
 
 def write_truth(path: Path, extracts: Extracts) -> None:
     """Writes ``faults.csv``: what each rule must find, and where. To be called after every file is written."""
-    rows = {id(table): table.rows() for table in (*extracts.tables.values(), extracts.referrals)}
+    wanted = {id(planted.place) for planted in extracts.planted}
+    rows = {id(table): table.rows_of(wanted) for table in (*extracts.tables.values(), extracts.referrals)}
     path.parent.mkdir(parents=True, exist_ok=True)
     children = {id(child): ordinal for ordinal, child in enumerate(extracts.children_in_need, start=1)}
     with path.open("w", encoding="utf-8", newline="") as handle:

@@ -6,11 +6,56 @@ has, from 990 000 0000 on, where none is given out either.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, overload
+
 import numpy as np
 import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
+ShortArray = npt.NDArray[np.int32]
+AnyInts = npt.NDArray[np.signedinteger[Any]]
 Texts = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Identifiers that are numbers, held as such, for millions of texts are heavy; taken from it they are texts."""
+
+    held: IntArray
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: AnyInts | slice) -> Texts: ...
+
+    def __getitem__(self, at: int | AnyInts | slice) -> str | Texts:
+        found = self.held[at]
+        return self.texts(found) if isinstance(found, np.ndarray) else str(self.texts(np.array([found]))[0])
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def tolist(self) -> list[str]:
+        """All of them."""
+        return list(self[:].tolist())
+
+    def texts(self, numbers: IntArray) -> Texts:
+        """The numbers as they are written."""
+        return numbers.astype(str).astype(object)
+
+
+class Upns(Numbers):
+    """UPNs, held as the number after the check letter."""
+
+    def texts(self, numbers: IntArray) -> Texts:
+        """The check letter, then twelve digits."""
+        digits = _digits(numbers, 12)
+        letters = (digits @ np.arange(2, 14)) % 23
+        texts = [UPN_LETTERS[letter] + text for letter, text in zip(letters.tolist(), _joined(digits), strict=True)]
+        return np.array(texts, dtype=object)
+
 
 UPN_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 LETTERS_OF_POSTCODES = "ABDEFGHJLNPQRSTUWXYZ"
@@ -37,19 +82,16 @@ def upn_check_letter(twelve: str) -> str:
     return UPN_LETTERS[weighted % 23]
 
 
-def make_upns(la_code: str, serials: IntArray, years: IntArray) -> Texts:
+def make_upns(la_code: str, serials: IntArray, years: IntArray) -> Upns:
     """One UPN for each serial number (below eight million, each once): letter, LA, school, year allocated, serial."""
     if len(serials) and int(serials.max()) >= MAX_UPNS:
         raise ValueError(f"there are no more than {MAX_UPNS:,} UPNs in one borough")
     schools = 2000 + serials // 1000
     body = (int(la_code) * 10**9) + schools * 10**5 + (years % 100) * 1000 + serials % 1000
-    digits = _digits(body, 12)
-    letters = (digits @ np.arange(2, 14)) % 23
-    texts = [UPN_LETTERS[letter] + text for letter, text in zip(letters.tolist(), _joined(digits), strict=True)]
-    return np.array(texts, dtype=object)
+    return Upns(body)
 
 
-def make_nhs_numbers(generator: np.random.Generator, count: int) -> Texts:
+def make_nhs_numbers(generator: np.random.Generator, count: int) -> Numbers:
     """Different NHS numbers of the test range, check digit (modulo 11) right. At most nine million."""
     if count > MAX_NHS_NUMBERS:
         raise ValueError(f"there are no more than {MAX_NHS_NUMBERS:,} NHS numbers for this")
@@ -58,19 +100,17 @@ def make_nhs_numbers(generator: np.random.Generator, count: int) -> Texts:
     digits = _digits(bodies, 9)
     check = (11 - (digits @ np.arange(10, 1, -1)) % 11) % 11
     good = check < 10
-    numbers = (bodies * 10 + check)[good][:count]
-    return np.array([str(number) for number in numbers.tolist()], dtype=object)
+    return Numbers((bodies * 10 + check)[good][:count])
 
 
-def make_ulns(generator: np.random.Generator, count: int) -> Texts:
+def make_ulns(generator: np.random.Generator, count: int) -> Numbers:
     """Different unique learner numbers, ten digits, check digit (modulo 11) right."""
     first = 100_000_000 + int(generator.integers(0, 10**8))
     bodies = first + generator.permutation(count + count // 4 + 50).astype(np.int64)
     digits = _digits(bodies, 9)
     check = 10 - (digits @ np.arange(10, 1, -1)) % 11
     good = (check > 0) & (check < 10)
-    numbers = (bodies * 10 + check)[good][:count]
-    return np.array([str(number) for number in numbers.tolist()], dtype=object)
+    return Numbers((bodies * 10 + check)[good][:count])
 
 
 def make_postcodes(generator: np.random.Generator, area: str, count: int) -> list[str]:

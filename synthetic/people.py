@@ -8,7 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from synthetic.days import school_year
-from synthetic.identifiers import IntArray, Texts, make_nhs_numbers, make_postcodes, make_ulns, make_upns
+from synthetic.identifiers import (
+    IntArray,
+    Numbers,
+    Texts,
+    Upns,
+    make_nhs_numbers,
+    make_postcodes,
+    make_ulns,
+    make_upns,
+)
 from synthetic.names import BOYS, GIRLS, STREET_KINDS, STREETS, SURNAMES
 
 ETHNICITIES = {
@@ -53,15 +62,21 @@ class People:
     ethnicity: Texts
     language: Texts
     postcode: Texts
-    address: Texts
-    uprn: Texts
-    upn: Texts
-    uln: Texts
-    nhs_number: Texts
+    house: IntArray
+    street: Texts
+    uprn: Numbers
+    upn: Upns
+    uln: Numbers
+    nhs_number: Numbers
     has_twin: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
     def __len__(self) -> int:
         return len(self.birth)
+
+    def addresses(self, count: int) -> list[str]:
+        """House number and street of the first ``count``."""
+        homes = zip(self.house[:count].tolist(), self.street[:count].tolist(), strict=True)
+        return [f"{house} {street}" for house, street in homes]
 
 
 def make_twins(
@@ -138,7 +153,7 @@ def make_people(
     family = surnames[generator.permutation(len(surnames))][ranks]
     is_double = generator.random(homes) < 0.06
     second = surnames[generator.integers(0, len(surnames), size=homes)]
-    family = np.where(is_double, family + "-" + second, family)
+    family[is_double] += "-" + second[is_double]
     surname = family[household]
     # Some half-siblings carry another name.
     own = generator.random(count) < 0.05
@@ -149,8 +164,7 @@ def make_people(
     home_postcode = generator.permutation(np.arange(homes) // HOMES_ON_A_POSTCODE)
     streets = np.array([f"{street} {kind}" for street in STREETS for kind in STREET_KINDS], dtype=object)
     street = streets[generator.integers(0, len(streets), size=len(postcodes))][home_postcode]
-    numbers = generator.integers(1, 240, size=homes).astype(str).astype(object)
-    address = numbers + " " + street
+    house = generator.integers(1, 240, size=homes)
 
     forename = _forenames(generator, is_girl.astype(np.int64), household)
     _tell_apart(births, surname, forename, home_postcode[household], is_girl)
@@ -174,8 +188,9 @@ def make_people(
         ethnicity=ethnic[of_home][household],
         language=languages[spoken][household],
         postcode=postcodes[home_postcode][household],
-        address=address[household],
-        uprn=(100_900_000_000 + household).astype(str).astype(object),
+        house=house[household],
+        street=street[household],
+        uprn=Numbers(100_900_000_000 + household),
         upn=make_upns(la_code, serials, school_year(births) + 5),
         uln=make_ulns(generator, count),
         nhs_number=make_nhs_numbers(generator, count),

@@ -96,9 +96,10 @@ class Sheet:
         """How the file heads a column."""
         return self.headings.get(column) or self.contract.columns[column].heading or column
 
-    def record_ids(self) -> pa.Array:
-        """The key of every row, as the landing joins it."""
-        parts = [self.columns[name].cast(pa.string()) for name in self.contract.key]
+    def record_ids(self, rows: IntArray) -> pa.Array:
+        """The keys of some rows, as the landing joins them."""
+        at = pa.array(rows)
+        parts = [self.columns[name].take(at).cast(pa.string()) for name in self.contract.key]
         return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "|")
 
     def text(self, row: int, column: str) -> str:
@@ -108,6 +109,15 @@ class Sheet:
             return ""
         return str(value.strftime(self.day_format)) if hasattr(value, "strftime") else str(value)
 
+    @property
+    def order(self) -> IntArray:
+        """Which row each row of the file is of: all in turn, then those that stand in it twice."""
+        return np.concatenate([np.arange(len(self)), np.array([row for row, _ in self.repeats], dtype=np.int64)])
+
+    def record_id(self, row: int) -> str:
+        """The key of one row."""
+        return str(self.record_ids(np.array([row]))[0])
+
     def as_written(self) -> pa.Table:
         """All rows with the faults in them, under the file's headings."""
         columns = dict(self.columns)
@@ -116,8 +126,7 @@ class Sheet:
         table = pa.table({self.heading(name): column for name, column in columns.items()})
         if not (self.corrections or self.repeats):
             return table
-        order = [*range(len(self)), *(row for row, _ in self.repeats)]
-        table = table.take(pa.array(order))
+        table = table.take(pa.array(self.order))
         for number, name in enumerate(columns):
             changed = {row: text for (row, column), text in self.corrections.items() if column == name}
             changed |= {len(self) + at: texts[name] for at, (_, texts) in enumerate(self.repeats) if name in texts}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -83,11 +83,25 @@ class Written:
         return f"{self.forename} {self.surname}"
 
 
+class Siblings:
+    """Who lives in the same household."""
+
+    def __init__(self, people: People) -> None:
+        self._home = people.household
+        self._order = np.argsort(people.household, kind="stable")
+        self._sorted = people.household[self._order]
+
+    def of(self, person: int) -> list[int]:
+        """The others of the person's household, in the order of ``People``."""
+        first, last = np.searchsorted(self._sorted, [self._home[person], self._home[person] + 1])
+        return [other for other in self._order[first:last].tolist() if other != person]
+
+
 @dataclass(frozen=True)
 class Neighbours:
     """Whom a slip may take something from: the child's siblings, and anyone's former address."""
 
-    siblings: Mapping[int, list[int]]
+    siblings: Siblings
     people: People
 
 
@@ -160,7 +174,7 @@ def _no_number(chance: np.random.Generator, written: Written, person: int, near:
 
 
 def _siblings_number(chance: np.random.Generator, written: Written, person: int, near: Neighbours) -> None:
-    siblings = near.siblings.get(person, [])
+    siblings = near.siblings.of(person)
     if siblings and written.nhs_number:
         written.nhs_number = str(near.people.nhs_number[siblings[int(chance.integers(len(siblings)))]])
 
@@ -207,7 +221,7 @@ COLUMNS = ("forename", "surname", "birth_date", "postcode", "nhs_number")
 
 def plant_slips(generator: np.random.Generator, extracts: Extracts, sheets: Sequence[Sheet], rate: float) -> int:
     """Lets each source slip on that share of its children, none that a planted fault touches; gives how many did."""
-    near = Neighbours(_siblings(extracts.people), extracts.people)
+    near = Neighbours(Siblings(extracts.people), extracts.people)
     slipped = 0
     for source, names in SOURCES.items():
         rows: dict[int, list[tuple[Sheet, int]]] = defaultdict(list)
@@ -237,13 +251,6 @@ def plant_slips(generator: np.random.Generator, extracts: Extracts, sheets: Sequ
                 for sheet, row in rows[person]:
                     _write_cell(sheet, row, theirs, new)
     return slipped
-
-
-def _siblings(people: People) -> dict[int, list[int]]:
-    homes: dict[int, list[int]] = {}
-    for person, home in enumerate(people.household.tolist()):
-        homes.setdefault(home, []).append(person)
-    return {one: [other for other in home if other != one] for home in homes.values() for one in home}
 
 
 def _true(people: People, person: int) -> Written:

@@ -8,6 +8,18 @@ from typing import Any
 
 import pytest
 
+from linkage.coverage import (
+    ASKED,
+    BY_LIKELIHOOD,
+    NO_BIRTH_DATE,
+    NOBODY,
+    PARTED,
+    UNLIKE,
+    coverage_page,
+    links_by_source,
+    model_weights,
+    unlinked,
+)
 from linkage.picture import steps_of, waterfall
 from linkage.review import open_questions
 from tests.warehouse.conftest import Build, Warehouse
@@ -184,3 +196,54 @@ def test_every_id_but_those_a_steward_spoke_of_stays(answered: Warehouse, linked
     ids = "select anchor_kind, anchor, child_id from identity.identity__anchor order by all"
     changed = {row["anchor"] for row in answered.rows(ids) if row not in linked.rows(ids)}
     assert changed == {"9990000042/2014-03-09", "9990000026/2014-03-09"}
+
+
+def reasons(warehouse: Warehouse, source: str) -> dict[str, str]:
+    return {one.child_id: one.reason for one in unlinked(warehouse.connection, [], source)}
+
+
+def test_links_are_counted_by_source_and_way(linked: Warehouse) -> None:
+    counted = {one.source: one for one in links_by_source(linked.connection)}
+    assert counted["therapy_waits"].persons == 5
+    assert counted["therapy_waits"].ways[BY_LIKELIHOOD] == 3
+    assert counted["therapy_waits"].share_linked == pytest.approx(3 / 5)
+    assert all(sum(one.ways.values()) == one.persons for one in counted.values())
+
+
+def test_who_is_linked_to_nobody_is_told_with_the_likely_reason(linked: Warehouse) -> None:
+    patients = reasons(linked, "therapy_waits")
+    assert patients[child(linked, "therapy_waits", "H4")] == ASKED
+    assert patients[child(linked, "therapy_waits", "H5")] == NO_BIRTH_DATE
+    pupils = reasons(linked, "school_census")
+    assert pupils[of_pupil(linked, "A5")] == UNLIKE
+    assert pupils[of_pupil(linked, "Z000")] == NOBODY
+    assert child(linked, "therapy_waits", "H1") not in patients
+
+
+def test_a_question_answered_since_is_no_reason_any_more(linked: Warehouse) -> None:
+    pair = (("upn", "A4/2014-03-09"), ("nhs", "9990000042/2014-03-09"))
+    (patient,) = [
+        one
+        for one in unlinked(linked.connection, [pair], "therapy_waits")
+        if one.child_id == child(linked, "therapy_waits", "H4")
+    ]
+    assert patient.question is None
+    assert patient.reason != ASKED
+
+
+def test_whom_a_steward_parted_is_told_so(linked: Warehouse) -> None:
+    pair = (("upn", "A4/2014-03-09"), ("nhs", "9990000042/2014-03-09"))
+    linked.connection.execute("begin")
+    values = [*pair[0], *pair[1], "no", LATER]
+    linked.connection.execute("insert into identity.answer values (?, ?, ?, ?, ?, ?)", values)
+    found = {one.child_id: one.reason for one in unlinked(linked.connection, [pair], "school_census")}
+    linked.connection.execute("rollback")
+    assert found[of_pupil(linked, "A4")] == PARTED
+
+
+def test_the_page_of_links_has_every_source_and_names_nobody(linked: Warehouse) -> None:
+    links, weights = links_by_source(linked.connection), model_weights(linked.connection)
+    page = coverage_page(links, weights)
+    assert all(one.source in page for one in links)
+    assert ("nhs number", "same") in {(comparison, level) for comparison, level, weight in weights if weight > 15}
+    assert not re.search("Quill|Jude|A4/|9990000042|http", page)
