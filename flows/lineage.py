@@ -73,7 +73,7 @@ class LineageEvents:
             if product.status == "published"
             for table, rows in sorted(product.rows.items())
         ]
-        facets = {"errorMessage": ErrorMessageRunFacet(failure, "PYTHON")} if failure else {}
+        facets: dict[str, Any] = {"errorMessage": ErrorMessageRunFacet(failure, "PYTHON")} if failure else {}
         event = RunEvent(
             eventType=RunState[state],
             eventTime=datetime.now(UTC).isoformat(),

@@ -1,4 +1,4 @@
-"""The month's end: the dashboard as it was published for the month is kept for good, so that a figure once told stays."""
+"""The month's end: the dashboard as published for the month is kept for good, so that a figure once told stays."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def month_end(home: str) -> str:
 
 @plain_errors
 def freeze_dashboard(home: Home, last_day: date) -> Path:
-    """Keeps the dashboard that stands as that of ``last_day``'s month. Raises ``PassedOver`` where none is published."""
+    """Keeps the dashboard that stands as that of ``last_day``'s month. Raises ``PassedOver`` where none stands."""
     if standing_publication(home, DASHBOARD) is None:
         raise PassedOver("No dashboard is published, so there is none to freeze.")
     return freeze(home, DASHBOARD, f"{last_day:%Y-%m}")

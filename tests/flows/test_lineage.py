@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,11 +35,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return home
 
 
-def events_of(home: Home) -> list[dict[str, object]]:
+def events_of(home: Home) -> list[Any]:
     return [json.loads(line) for line in (home.folder / "lineage.jsonl").read_text().splitlines()]
 
 
-def logged(home: Home) -> list[dict[str, object]]:
+def logged(home: Home) -> list[Any]:
     return [json.loads(line) for path in home.logs.glob("*.log") for line in path.read_text().splitlines()]
 
 
@@ -47,10 +48,10 @@ def test_a_run_sends_its_beginning_and_its_end_with_what_it_read(home: Home) -> 
         run.note_loads([run.load("term_dates")])
     begun, ended = events_of(home)
     assert (begun["eventType"], ended["eventType"]) == ("START", "COMPLETE")
-    assert begun["run"]["runId"] == ended["run"]["runId"]  # type: ignore[index]
-    (read,) = ended["inputs"]  # type: ignore[misc]
-    assert (read["namespace"], read["name"]) == ("send/883", "extract.term_dates")  # type: ignore[index]
-    assert read["inputFacets"]["inputStatistics"]["rowCount"] == 1  # type: ignore[index]
+    assert begun["run"]["runId"] == ended["run"]["runId"]
+    (read,) = ended["inputs"]
+    assert (read["namespace"], read["name"]) == ("send/883", "extract.term_dates")
+    assert read["inputFacets"]["inputStatistics"]["rowCount"] == 1
 
 
 def test_a_run_that_fails_sends_the_kind_of_its_error_and_no_data(home: Home) -> None:
@@ -66,9 +67,9 @@ def test_what_is_published_is_told_with_its_rows_and_what_is_held_is_not(home: H
     published = ProductLine("lists", "published", rows={"list_post_16": 4})
     events.ends([LoadLine("gias", "failed")], [published, ProductLine("annex_a", "held", rows={"annex_a_list_1": 9})])
     (ended,) = events_of(home)
-    (told,) = ended["outputs"]  # type: ignore[misc]
-    assert told["name"] == "lists.list_post_16"  # type: ignore[index]
-    assert told["outputFacets"]["outputStatistics"]["rowCount"] == 4  # type: ignore[index]
+    (told,) = ended["outputs"]
+    assert told["name"] == "lists.list_post_16"
+    assert told["outputFacets"]["outputStatistics"]["rowCount"] == 4
     assert ended["inputs"] == []
 
 
