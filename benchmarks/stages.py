@@ -1,4 +1,5 @@
-"""``make bench``: each stage's time and peak memory, and the build against the same SQL run bare in DuckDB.
+"""``make bench``: each stage's time and peak memory, the build against the same SQL run bare in DuckDB, and a run
+on a standing Prefect server against its stages without Prefect.
 
 The ratio is taken in one process on the same landed data, several times by turns, and the medians compared,
 so that it says what dbt costs and not what else the machine was doing.
@@ -23,6 +24,7 @@ import duckdb
 import psutil
 
 from benchmarks.linkage import compare_linkage, link
+from benchmarks.prefect_share import prefect_share
 from flows.settings import prepare_environment
 from operations.store import OperationsStore
 from warehouse.home import Home
@@ -158,6 +160,10 @@ def measure(home: Home, children: int) -> dict[str, float]:
     with_dbt, bare, linkage, splink = compare_build(home, rounds)
     figures["build seconds with dbt"], figures["build seconds bare"] = with_dbt, bare
     figures["build ratio (aim: at most 1.3)"] = with_dbt / bare
+    if children <= ONE_AUTHORITY:
+        seconds, alone = prefect_share(home, rounds)
+        figures["run seconds on a standing Prefect server"], figures["the same without Prefect"] = seconds, alone
+        figures["Prefect's share (aim: under 0.25)"] = 1 - alone / seconds
     figures["linkage seconds"], figures["bare Splink seconds"] = linkage, splink
     figures["linkage ratio (aim: at most 1.3)"] = linkage / splink
     return figures
@@ -176,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         home = Home(options.home.resolve() / str(children))
         measured.append(measure(home, children))
         for name, value in measured[-1].items():
-            print(f"{name:<36}{value:>14,.2f}", flush=True)
+            print(f"{name:<42}{value:>14,.2f}", flush=True)
         print(flush=True)
         (options.home / "benchmarks.json").write_text(json.dumps(measured, indent=2))
         shutil.rmtree(home.folder)

@@ -7,16 +7,11 @@ data: a record is named by its rule and count, a child not at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
-
-from prefect.blocks.abstract import NotificationBlock
-from prefect.blocks.core import Block
-from prefect.blocks.notifications import AppriseNotificationBlock
 
 from connectors.configuration import Configuration
-from connectors.errors import ConfigurationError, SendError
+from connectors.errors import SendError
 from connectors.failed_loads import FailedLoad
 from connectors.freshness import Freshness, Volume
 from connectors.manifest import write_whole
@@ -40,13 +35,6 @@ KINDS = {
 PASSING = frozenset({"run_interrupted"})
 """Kinds that say something happened: they are told, and do not stand."""
 BI_TEAM = "bi_team"
-
-
-class NoticeAddress(AppriseNotificationBlock):
-    """Any address that Apprise knows (``mailtos://…``, ``msteams://…``), kept in Prefect as a secret."""
-
-    _block_type_name = "Notice address"
-    _block_type_slug = "notice-address"
 
 
 def anchor(kind: str) -> str:
@@ -205,24 +193,10 @@ def _subject(news: Sequence[Notice]) -> str:
 
 def _notified(name: str, body: str, subject: str) -> str | None:
     """Sends through one block; gives the kind of error where it could not. A library's message may tell the address."""
+    from flows.channels import notify  # Prefect, which a run without a channel need not load
+
     try:
-        block = loaded(name)
-        with block.raise_on_failure():
-            notify: Callable[..., Any] = block.notify
-            notify(body, subject=subject)
+        notify(name, body, subject)
     except Exception as error:
         return type(error).__name__
     return None
-
-
-def loaded(name: str) -> NotificationBlock:
-    """The notification block of that name. Raises ``ConfigurationError`` where there is none."""
-    try:
-        block = Block.load(name)
-    except ValueError:
-        raise ConfigurationError(
-            f"notify names {name}, and Prefect knows no such block. Make it: send notices add NAME --address-env VAR"
-        ) from None
-    if not isinstance(block, NotificationBlock):
-        raise ConfigurationError(f"notify names {name}, which is no block that notifies.")
-    return block

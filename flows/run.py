@@ -37,6 +37,7 @@ from dashboard.edition import note_checks, write_tables
 from dashboard.publishing import write_pages
 from dashboard.registering import keep_published
 from flows.dashboard import standing_comments
+from flows.lineage import LineageEvents
 from flows.logs import RunLog
 from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted, tell, unusual
 from flows.reading import product_lines
@@ -127,6 +128,7 @@ class Run:
         self._seconds: dict[str, float] = {}
         self._loading_since = perf_counter()
         self.log = RunLog(home, self.run_id)
+        self._lineage = LineageEvents(home, configuration, self.run_id, self.log)
         self.loaded: dict[str, LoadLine] = {}
         self.ended: set[str] = set()
         self.is_alone = False
@@ -163,6 +165,7 @@ class Run:
             run._cut_off = before if before and before.outcome == "running" else None
             run.store.begin_run(run.run_id, as_at=day, known_at=known)
             run.log.tell("run begins", as_at=day, is_loading=run._is_loading)
+            run._lineage.begins()
             run._dbt.warm_up()
             run.store.begin_stage(run.run_id, "load")
             run._loading_since = perf_counter()
@@ -171,9 +174,11 @@ class Run:
             except BaseException as error:
                 run._end_failed(error)
                 raise
-            outcome = "held" if run.summary().is_any_product_held else "done"
+            products = product_lines(home, run.store.held_products())
+            outcome = "held" if any(line.is_holding_the_run for line in products) else "done"
             run.store.finish_run(run.run_id, outcome, run._seconds)
             run.log.tell("run ends", outcome=outcome, **run._seconds)
+            run._lineage.ends(run._loads, products)
             run._tell_notices(run._found_notices(), judged=KINDS)
 
     def _end_failed(self, error: BaseException) -> None:
@@ -181,6 +186,7 @@ class Run:
         try:
             self.store.finish_run(self.run_id, "failed", self._seconds)
             self.log.tell("run failed", error=type(error).__name__)
+            self._lineage.fails(error)
             self._tell_notices([run_failed(error)], judged={"run_failed"})
         except (SendError, OSError, SQLAlchemyError) as further:
             error.add_note(f"That it failed could not be kept either: {type(further).__name__}.")

@@ -70,6 +70,14 @@ JOBS = (
         "Says on the first of each month what personal data is past its date; a person applies it by name.",
         ("data protection",),
     ),
+    Job(
+        "month-end",
+        "flows.month_end:month_end",
+        "0 4 1 * *",
+        timedelta(days=28),
+        "On the first of each month keeps the dashboard of the month before for good.",
+        ("dashboard",),
+    ),
 )
 
 
@@ -104,7 +112,11 @@ def one_run_a_day(name: str) -> Callable[[Flow], Flow]:
             context = FlowRunContext.get()
             flow_run = context.flow_run if context else None
             if flow_run is None or not flow_run.auto_scheduled or flow_run.expected_start_time is None:
-                outcome = plain_errors(work)(home, *arguments, **named)
+                try:
+                    outcome = plain_errors(work)(home, *arguments, **named)
+                except SendError as error:
+                    keep_outcome.get()(error)
+                    raise
                 keep_outcome.get()(outcome)
                 return outcome
             job, place = job_named(name), Home(Path(home))
@@ -114,7 +126,10 @@ def one_run_a_day(name: str) -> Callable[[Flow], Flow]:
             except PassedOver as note:
                 RunLog(place, str(flow_run.id)).tell("passed over", job=name, day=due.date(), reason=str(note))
                 return Completed(name="Passed over", message=str(note))
-            outcome = plain_errors(work)(home, *arguments, **named)
+            try:
+                outcome = plain_errors(work)(home, *arguments, **named)
+            except PassedOver as note:
+                return Completed(name="Passed over", message=str(note))
             note_done(store, job.name, due.date())
             store.close()
             held = [line.product for line in getattr(outcome, "products", ()) if line.is_holding_the_run]

@@ -70,7 +70,7 @@ def add(
     with _prefect(home):
         from pydantic import SecretStr
 
-        from flows.notices import NoticeAddress
+        from flows.channels import NoticeAddress
 
         NoticeAddress(url=SecretStr(address)).save(name, overwrite=True)
     output().print(f"Kept. Name it in {home.configuration}: notify: [notice-address/{name}]", markup=False)

@@ -300,3 +300,18 @@ def standing_publication(home: Home, product: str) -> Publication | None:
         return Publication(**{key: known[key] for key in ("product", "as_at", "known_at", "content", "rows")})
     except (OSError, ValueError, KeyError) as error:
         raise PublicationDamaged(f"{path} cannot be read. Run send run again to publish {product} anew.") from error
+
+
+def freeze(home: Home, product: str, period: str) -> Path:
+    """Keeps the version of ``product`` that stands for good, as that of ``period`` (``2026-10``); gives its folder.
+
+    What is frozen once stays as it was: a second freeze of the period changes nothing.
+    """
+    target = home.published / ".frozen" / product / period
+    if target.exists():
+        return target
+    partial = target.with_name(f".partial-{period}")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(home.published / product, partial)
+    partial.rename(target)
+    return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -94,10 +95,10 @@ def _opened(path: Path) -> Iterator[ZipFile]:
     try:
         with ZipFile(path) as packed:
             yield packed
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-        raise FileRefused("It is damaged, protected by a password, or not a zip. Download it again.") from None
     except (UnicodeDecodeError, csv.Error):
         raise FileRefused("One of its files is not a CSV file in UTF-8. Download the release again.") from None
+    except (BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, RuntimeError):
+        raise FileRefused("It is damaged, protected by a password, or not a zip. Download it again.") from None
 
 
 def _check(member: ZipInfo) -> None:

@@ -18,7 +18,8 @@ from connectors.errors import SendError, SourceUnavailable
 from connectors.failed_loads import FailedLoad
 from connectors.freshness import Freshness, Volume
 from flows import notices
-from flows.notices import KINDS, NoticeAddress, anchor
+from flows.channels import NoticeAddress
+from flows.notices import KINDS, anchor
 from flows.run import Run
 from flows.summary import LoadLine, ProductLine
 from operations.notices import Notice, standing_notices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from connectors.configuration import read_configuration
 from connectors.errors import ConfigurationError
+from flows.month_end import freeze_dashboard
 from flows.schedules import JOBS, PassedOver, begin, job_named, scheduled_jobs
 from flows.season import countdown
 from flows.settings import LONDON, PREFECT_DEFAULTS, TELEMETRY_OFF
@@ -105,6 +107,20 @@ def test_the_season_counts_down_to_the_deadline() -> None:
     assert countdown(date(2027, 3, 4)).startswith("**SEN2 2027: 7 days left** until Thursday 11 March 2027")
     assert "today is the last day" in countdown(date(2027, 3, 11))
     assert "SEN2 2028" in countdown(date(2027, 3, 12))
+
+
+def test_a_month_is_frozen_once_and_stays_as_it_was(home: Home) -> None:
+    with pytest.raises(PassedOver, match="No dashboard is published"):
+        freeze_dashboard(home, date(2026, 10, 31))
+    standing = home.published / "dashboard"
+    standing.mkdir()
+    told = {"product": "dashboard", "as_at": "2026-11-01", "known_at": "2026-11-01", "content": "x", "rows": {}}
+    (standing / "publication.json").write_text(json.dumps(told))
+    kept = freeze_dashboard(home, date(2026, 10, 31))
+    assert kept == home.published / ".frozen" / "dashboard" / "2026-10"
+    before = (kept / "publication.json").read_text()
+    (standing / "publication.json").write_text(json.dumps({**told, "as_at": "2026-11-02"}))
+    assert (freeze_dashboard(home, date(2026, 10, 31)) / "publication.json").read_text() == before
 
 
 @pytest.fixture
