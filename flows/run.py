@@ -37,7 +37,7 @@ from dashboard.publishing import write_pages
 from dashboard.registering import keep_published
 from flows.dashboard import standing_comments
 from flows.logs import RunLog
-from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted, tell, unusual
+from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted, tell, undelivered, unusual
 from flows.reading import failed_loads, keep_failed_loads, product_lines
 from flows.settings import LONDON
 from flows.summary import DeliveryLine, FailedLoad, LoadLine, RuleLine, RunSummary
@@ -184,6 +184,7 @@ class Run:
             *failed(failed_loads(self.home)),
             *late(states),
             *unusual(volumes(self.configuration, now)),
+            *undelivered(self._deliveries),
         ]
 
     def _tell_notices(self, found: Sequence[Notice], judged: Collection[str]) -> None:
@@ -245,6 +246,7 @@ class Run:
             rows_loaded=report.rows_loaded,
             rows_quarantined=report.rows_quarantined,
             rows_furniture=report.rows_furniture,
+            rows_withheld=report.rows_withheld,
             refused=tuple(report.refused),
             delivered_at=report.delivered_at,
             mended=tuple(report.mended),
