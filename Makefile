@@ -5,7 +5,7 @@ UV := UV_PYTHON_DOWNLOADS=never .tools/bin/uv
 export UV_PYTHON := $(PYTHON)
 export SEND_HOME ?= $(CURDIR)/home
 
-.PHONY: run test bench bench-sen2 bench-findings bench-console bench-dashboard lint set-up set-up-tests clean
+.PHONY: run test bench bench-sen2 bench-findings bench-console bench-dashboard bench-protection lint set-up set-up-tests clean
 
 run: .venv/.set-up
 	@.venv/bin/send demo --if-absent
@@ -19,6 +19,9 @@ test: .venv/.set-up-tests
 
 bench: .venv/.set-up-tests
 	.venv/bin/python -m benchmarks.stages $(if $(CHILDREN),--children $(CHILDREN))
+
+bench-protection: .venv/.set-up-tests
+	.venv/bin/python -m benchmarks.protection $(if $(CHILDREN),--children $(CHILDREN))
 
 bench-sen2: .venv/.set-up-tests
 	.venv/bin/python -m benchmarks.sen2

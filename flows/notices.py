@@ -16,7 +16,7 @@ from connectors.failed_loads import FailedLoad
 from connectors.freshness import Freshness, Volume
 from connectors.manifest import write_whole
 from flows.logs import RunLog
-from flows.summary import ProductLine
+from flows.summary import DeliveryLine, ProductLine
 from operations.notices import Notice, Turn, note_owed, standing_notices, take_turn
 from operations.store import OperationsStore
 from warehouse.home import Home
@@ -28,6 +28,7 @@ KINDS = {
     "load_failed": "An extract could not be loaded",
     "load_refused": "A delivered file was refused",
     "volume_unusual": "An extract has an unusual number of rows",
+    "not_delivered": "A product could not be delivered",
     "run_failed": "A run failed",
     "run_interrupted": "A run was interrupted",
 }
@@ -54,6 +55,21 @@ def held(products: Sequence[ProductLine]) -> list[Notice]:
         )
         for line in products
         if line.status == "held"
+    ]
+
+
+def undelivered(deliveries: Sequence[DeliveryLine]) -> list[Notice]:
+    """A notice for each product that could not be published at a destination of others."""
+    return [
+        Notice(
+            "not_delivered",
+            f"{line.product} at {line.destination}",
+            BI_TEAM,
+            f"{line.product} could not be delivered to {line.destination}; what it had stands: {line.problem}",
+            line.problem or "",
+        )
+        for line in deliveries
+        if line.outcome == "failed"
     ]
 
 

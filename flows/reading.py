@@ -22,6 +22,7 @@ from connectors.failed_loads import FailedLoad, failed_loads
 from connectors.freshness import Freshness, Volume, freshness, volumes
 from connectors.spreadsheets import safe_cell
 from flows.summary import ProductLine, failures_as_markdown
+from operations.deliveries import Delivery, last_deliveries
 from operations.jobs import PastRun, last_delivered, past_runs
 from operations.notices import Standing, standing_notices
 from operations.store import OperationsStore
@@ -44,6 +45,14 @@ class ListTooLong(SendError):
 
 
 @dataclass(frozen=True)
+class Delivered:
+    """The last word on a product at a destination of others, and when it was said (UTC)."""
+
+    delivery: Delivery
+    at: str
+
+
+@dataclass(frozen=True)
 class Status:
     """How things stand: the last run, the loads that failed in the last that loaded, how fresh each extract is, each
     product, open findings by owner, and the notices that stand.
@@ -59,6 +68,7 @@ class Status:
     extracts: tuple[Freshness, ...] = ()
     volumes_unusual: tuple[Volume, ...] = ()
     notices: tuple[Standing, ...] = ()
+    deliveries: tuple[Delivered, ...] = ()
 
     @property
     def is_any_product_held(self) -> bool:
@@ -103,6 +113,10 @@ class Status:
             stands = f"as at {product.as_at}, in {product.folder}" if product.as_at else "nothing is published yet"
             lines.append(f"- **{product.product}** is {product.status}: {stands}")
             lines += [f"  - {reason}" for reason in product.reasons]
+        for delivered in self.deliveries:
+            made = delivered.delivery
+            said = f"has what stood {made.as_at}" if made.outcome == "delivered" else f"was NOT REACHED: {made.problem}"
+            lines.append(f"- **{made.product}** at {made.destination} {said} ({delivered.at} UTC)")
         return lines
 
     def _actors_as_markdown(self) -> list[str]:
@@ -154,6 +168,9 @@ def current_status(home: Home) -> Status:
         loads_failed=failed_loads(home.warehouse.parent),
         products=product_lines(home, store.held_products()),
         open_findings=store.open_findings_by_owner(),
+        deliveries=tuple(
+            Delivered(delivery, at.isoformat(sep=" ", timespec="seconds")) for delivery, at in last_deliveries(store)
+        ),
         extracts=tuple(freshness(configuration, now, last_delivered(store))) if configuration else (),
         volumes_unusual=tuple(v for v in volumes(configuration, now) if v.is_unusual) if configuration else (),
         notices=tuple(standing_notices(store)),

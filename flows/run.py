@@ -39,7 +39,7 @@ from dashboard.registering import keep_published
 from flows.dashboard import standing_comments
 from flows.lineage import LineageEvents
 from flows.logs import RunLog
-from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted, tell, unusual
+from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted, tell, undelivered, unusual
 from flows.reading import product_lines
 from flows.settings import LONDON
 from flows.summary import DeliveryLine, LoadLine, RuleLine, RunSummary
@@ -200,6 +200,7 @@ class Run:
             *failed(failed_loads(self.home.warehouse.parent)),
             *late(states),
             *unusual(volumes(self.configuration, now)),
+            *undelivered(self._deliveries),
         ]
 
     def _tell_notices(self, found: Sequence[Notice], judged: Collection[str]) -> None:
@@ -267,6 +268,7 @@ class Run:
             rows_loaded=report.rows_loaded,
             rows_quarantined=report.rows_quarantined,
             rows_furniture=report.rows_furniture,
+            rows_withheld=report.rows_withheld,
             refused=tuple(report.refused),
             delivered_at=report.delivered_at,
             mended=tuple(report.mended),

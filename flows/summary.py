@@ -15,6 +15,7 @@ class LoadLine:
     """One extract's load: rows read = loaded + quarantined, over the files that were new.
 
     ``rows_furniture`` are those of the quarantined rows that are no records: total rows and repeated headers.
+    ``rows_withheld`` were removed for data protection and do not land again: read = loaded + quarantined + withheld.
     ``delivered_at`` is when the source's newest file was written (UTC), where that is to be known. ``mended`` are files
     of the landing that were lost or broken and were read again.
     """
@@ -26,6 +27,7 @@ class LoadLine:
     rows_loaded: int = 0
     rows_quarantined: int = 0
     rows_furniture: int = 0
+    rows_withheld: int = 0
     refused: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
     delivered_at: datetime | None = None
@@ -134,7 +136,8 @@ class RunSummary:
         for load in self.loads:
             figures = f"{load.files} | {load.rows_read:,} | {load.rows_loaded:,} | {load.rows_quarantined:,}"
             furniture = f" ({load.rows_furniture:,} total or header)" if load.rows_furniture else ""
-            lines.append(f"| {load.extract} | {load.status} | {figures}{furniture} |")
+            withheld = f" ({load.rows_withheld:,} removed before, and withheld)" if load.rows_withheld else ""
+            lines.append(f"| {load.extract} | {load.status} | {figures}{furniture}{withheld} |")
         for load in self.loads:
             lines += [f"\n- **{file}** was refused: {reason}" for file, reason in load.refused]
             lines += [

@@ -48,8 +48,8 @@ def publish_dashboard(home: Home, plans: int) -> None:
         connection.execute(
             "create table dashboard.indicator_public as select 'plans' as indicator_id, 'month' as period_kind, "
             "date '2026-10-01' as period_start, date '2026-10-31' as period_end, true as is_complete, "
-            "'all' as breakdown, "
-            "'all' as breakdown_value, ?::bigint as numerator, null::bigint as denominator, ?::double as value, "
+            "'all' as breakdown, 'all' as breakdown_value, ?::bigint as numerator, null::bigint as denominator, "
+            "?::double as value, "
             "false as suppressed, ? as shown",
             [plans, plans, str(plans)],
         )
