@@ -1,0 +1,652 @@
+"""Every indicator a second way: in pandas, from the rows as they landed, and by nobody's SQL but for the register of
+who is who and of what each establishment is, which other tests are about.
+
+``flows`` gives what happened, one row a thing with its day; ``stocks`` what stood on a day. Both know nothing of the
+catalogue but its ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+# pandas tells the kinds of its columns only when it runs
+Frame: TypeAlias = Any
+Series: TypeAlias = Any
+Day: TypeAlias = Any
+Counts = tuple[float, float | None]
+Stock = Callable[[Day], Counts]
+
+
+def months_on(days: Series, months: int) -> Series:
+    return days + pd.DateOffset(months=months)
+
+
+def school_year(days: Series) -> Series:
+    return days.dt.year - (days.dt.month < 9)
+
+
+def year_group(birth: Series, year: Series) -> Series:
+    """Year group by age: four on 31 August is reception, 0."""
+    return year - birth.dt.year - (birth.dt.month >= 9).astype(int) - 4
+
+
+def agreed(condition: Series) -> Series:
+    return condition.fillna(False).astype(bool)
+
+
+@dataclass
+class Recount:
+    """The second count of one built borough."""
+
+    connection: duckdb.DuckDBPyConnection
+    as_at: Day
+
+    def frame(self, query: str) -> Frame:
+        frame = self.connection.execute(query).df()
+        for name in frame.columns[frame.dtypes.astype(str).str.startswith("datetime")]:
+            frame[name] = frame[name].astype("datetime64[ns]")
+        return frame
+
+    def landed(self, table: str, *key: str) -> Frame:
+        """The last row of the newest delivery of each key."""
+        frame = self.frame(f"from landing.{table}").sort_values(["_delivery", "_file", "_row"], kind="stable")
+        return frame.drop_duplicates(list(key), keep="last").reset_index(drop=True)
+
+    def come(self, days: Series) -> Series:
+        """The days that have come."""
+        return days.where(days <= self.as_at)
+
+    def status(self, start: Series, stop: Series, days: int, ended: Series | bool = False) -> Series:
+        """How a statutory clock stands."""
+        taken, running = (stop - start).dt.days, (self.as_at - start).dt.days
+        choices = [
+            (start.isna(), "none"),
+            (agreed(stop < start), "unreliable"),
+            (agreed(taken <= days), "in time"),
+            (stop.notna(), "late"),
+            (agreed(ended) if isinstance(ended, pd.Series) else pd.Series(ended, start.index), "ended"),
+            (agreed(running <= days), "running"),
+        ]
+        return pd.Series(np.select([c for c, _ in choices], [s for _, s in choices], "overdue"), start.index)
+
+    def due(self, start: Series, stop: Series, days: int, ended: Series | bool = False) -> Frame:
+        """What had to be done by now, by the day it was due: in time or not."""
+        status = self.status(start, stop, days, ended)
+        judged = status.isin(["in time", "late", "overdue"])
+        made = pd.DataFrame({"day": start + pd.Timedelta(days=days), "num": status == "in time", "den": True})[judged]
+        return made[made.day <= self.as_at]
+
+    @cached_property
+    def children(self) -> Frame:
+        return self.landed("ehc_case__child", "case_id")[["case_id", "birth_date"]]
+
+    @cached_property
+    def who(self) -> Frame:
+        return self.frame("select anchor_kind, anchor, child_id from identity.identity__anchor")
+
+    def child_of(self, kind: str, anchors: Series) -> Series:
+        known = self.who[self.who.anchor_kind == kind].set_index("anchor").child_id
+        return anchors.map(known)
+
+    @cached_property
+    def requests(self) -> Frame:
+        r = self.landed("ehc_case__request", "request_id")
+        r = r[r.received_date <= self.as_at].copy()
+        is_known = r.outcome_date.isna() | (r.outcome_date <= self.as_at)
+        r["recorded_outcome_date"] = r.outcome_date
+        r["outcome"] = r.outcome.where(is_known)
+        r["outcome_date"] = self.come(r.outcome_date)
+        return r
+
+    @cached_property
+    def assessments(self) -> Frame:
+        a = self.landed("ehc_case__assessment", "assessment_id")
+        r = self.landed("ehc_case__request", "request_id")
+        a = a.merge(
+            r[["request_id", "received_date", "outcome_date", "exported_la"]].rename(
+                columns={"outcome_date": "request_outcome_date"}
+            ),
+            on="request_id",
+            how="left",
+        )
+        begun = a.agreed_date.fillna(a.request_outcome_date).fillna(a.received_date)
+        a = a[begun.isna() | (begun <= self.as_at)].copy()
+        p = self.landed("ehc_case__plan", "plan_id")
+        first = p.assign(day=p.issued_date.fillna(p.start_date)).groupby("assessment_id").day.min()
+        issued = a.assessment_id.map(first).fillna(a.outcome_date.where(a.outcome == "Y"))
+        a["issued"] = self.come(issued)
+        a["outcome"] = a.outcome.where(a.outcome_date.isna() | (a.outcome_date <= self.as_at))
+        a["outcome_date"] = self.come(a.outcome_date)
+        a["received_date"], a["agreed_date"] = self.come(a.received_date), self.come(a.agreed_date)
+        a["is_open"] = ~a.outcome.isin(list("YNWHS")) & a.issued.isna() & a.exported_la.isna()
+        a["stop"] = a.issued.where(a.outcome.fillna("A").isin(["Y", "A"]) & a.received_date.notna())
+        a["status"] = self.status(a.received_date, a.stop, 140, ~a.is_open)
+        a["has_exception"] = agreed(a.week20_exception)
+        return a.reset_index(drop=True)
+
+    @cached_property
+    def advice(self) -> Frame:
+        d = self.landed("ehc_case__advice", "advice_id")
+        d = d[d.requested_date <= self.as_at].copy()
+        d["returned_date"] = self.come(d.returned_date)
+        is_open = d.assessment_id.map(self.assessments.set_index("assessment_id").is_open)
+        d["is_wanted"] = is_open.isna() | agreed(is_open)
+        return d.reset_index(drop=True)
+
+    @cached_property
+    def plans(self) -> Frame:
+        p = self.landed("ehc_case__plan", "plan_id")
+        p = p[p.start_date <= self.as_at].copy()
+        r = self.landed("ehc_case__request", "request_id").set_index("request_id").case_id
+        through = p.assessment_id.map(
+            self.landed("ehc_case__assessment", "assessment_id").set_index("assessment_id").request_id
+        )
+        p["case_id"] = p.request_id.map(r).fillna(through.map(r))
+        p["birth_date"] = p.case_id.map(self.children.set_index("case_id").birth_date)
+        p["child_id"] = self.child_of("case", p.case_id)
+        p["cease_date"], p["transfer_in_date"] = self.come(p.cease_date), self.come(p.transfer_in_date)
+        return p.reset_index(drop=True)
+
+    def in_force(self, day: Day) -> Frame:
+        return self.plans[
+            (self.plans.start_date <= day) & (self.plans.cease_date.isna() | (self.plans.cease_date > day))
+        ]
+
+    @cached_property
+    def reviews(self) -> Frame:
+        v = self.landed("ehc_case__review", "review_id").merge(
+            self.plans[["plan_id", "start_date", "cease_date", "transfer_in_date", "birth_date"]], on="plan_id"
+        )
+        first = v[["meeting_date", "decision_date", "draft_amended_date", "final_amended_date"]].min(axis=1)
+        v = v[first.isna() | (first <= self.as_at)].copy()
+        v["decision"] = v.decision.where(v.decision_date.isna() | (v.decision_date <= self.as_at))
+        for name in ("meeting_date", "decision_date", "final_amended_date"):
+            v[name] = self.come(v[name])
+        v["at"] = v.meeting_date.fillna(v.decision_date)
+        v = v.sort_values(["plan_id", "at", "review_id"], na_position="last").reset_index(drop=True)
+        last = v.groupby("plan_id").decision_date.transform(lambda days: days.cummax().ffill().shift())
+        v["begun"] = pd.concat([v.start_date, last], axis=1).max(axis=1)
+        v["due"] = pd.concat([months_on(v.begun, 12), months_on(v.transfer_in_date, 3)], axis=1).max(axis=1)
+        return v
+
+    @cached_property
+    def cycles(self) -> Frame:
+        """Review cycles with the day they were due and, where they are over, the day of the decision."""
+        done = self.reviews[self.reviews.decision_date.notna()]
+        done = pd.DataFrame(
+            {
+                "plan_id": done.plan_id,
+                "due": done.due,
+                "ended": done.decision_date,
+                "cease": done.cease_date,
+                "birth": done.birth_date,
+            }
+        )
+        p = self.in_force(self.as_at)
+        last = p.plan_id.map(self.reviews.groupby("plan_id").decision_date.max())
+        begun = pd.concat([p.start_date, last], axis=1).max(axis=1)
+        due: Frame = pd.concat([months_on(begun, 12), months_on(p.transfer_in_date, 3)], axis=1).max(axis=1)
+        still = pd.DataFrame(
+            {"plan_id": p.plan_id, "due": due, "ended": pd.NaT, "cease": p.cease_date, "birth": p.birth_date}
+        )
+        return pd.concat([done, still.astype({"ended": "datetime64[ns]"})], ignore_index=True)
+
+    @cached_property
+    def transfers(self) -> Frame:
+        found = []
+        for year in range(self.as_at.year - 6, self.as_at.year + 1):
+            p = self.plans.assign(group=year_group(self.plans.birth_date, pd.Series(year, self.plans.index)))
+            p = p[p.group.isin([-1, 6, 11])]
+            deadline = pd.Series(
+                [pd.Timestamp(year + 1, *((3, 31) if group == 11 else (2, 15))) for group in p.group], p.index
+            )
+            p = p.assign(day=deadline, opened=pd.Timestamp(year, 9, 1))
+            p = p[(p.day < self.as_at) & (p.start_date <= p.day) & (p.cease_date.isna() | (p.cease_date > p.day))]
+            finals = self.reviews[self.reviews.final_amended_date >= pd.Timestamp(year, 9, 1)]
+            final = p.plan_id.map(finals.groupby("plan_id").final_amended_date.min())
+            found.append(
+                pd.DataFrame({"day": p.day, "num": agreed(final <= p.day) | (p.start_date >= p.opened), "den": True})
+            )
+        return pd.concat(found, ignore_index=True)
+
+    def surveys(self, about: str, question: str, respondent: str | None) -> Frame:
+        s = self.landed("ehc_case__survey_response", "id")
+        s = s[(s.about == about) & (s.question == question) & (s.submitted <= self.as_at)]
+        s = s if respondent is None else s[s.respondent == respondent]
+        return pd.DataFrame({"day": s.submitted, "num": s.answer.isin(["4", "5", "yes"]), "den": True})
+
+    def of(self, frame: Frame, day: str, num: Series | bool = True, den: Series | bool | None = None) -> Frame:
+        """One row a thing; ``day`` names the column, what has not come yet is left out."""
+        made = pd.DataFrame({"day": frame[day]})
+        made["num"] = num
+        made["den"] = np.nan if den is None else den
+        return made[made.day <= self.as_at]
+
+    @cached_property
+    def referrals(self) -> Frame:
+        t = self.frame(
+            "select referral_id, service, received_date, first_contact_date, clock_stop_date, discharge_date "
+            "from core.fct_health_referral"
+        )
+        t["treated"] = t.clock_stop_date.fillna(t.first_contact_date)
+        t["ended"] = t.treated.fillna(t.discharge_date)
+        return t
+
+    @cached_property
+    def enrolments(self) -> Frame:
+        e = self.landed("school_census__pupil", "census_date", "laestab", "upn")
+        e = e[(e.census_date <= self.as_at) & (e.enrol_status != "G")].copy()
+        e["missed"] = e.sessions_authorised.fillna(0) + e.sessions_unauthorised.fillna(0)
+        e["sessions_possible"] = e.sessions_possible.fillna(0)
+        return e
+
+    @cached_property
+    def exclusions(self) -> Frame:
+        x = self.landed("school_census__exclusion", "census_date", "laestab", "upn", "start_date", "category")
+        x = x.sort_values("census_date").drop_duplicates(["laestab", "upn", "start_date", "category"], keep="last")
+        e = self.landed("school_census__pupil", "census_date", "laestab", "upn")
+        e = e[e.census_date <= self.as_at][["census_date", "laestab", "upn", "sen_provision"]]
+        return x[x.start_date <= self.as_at].merge(e, on=["census_date", "laestab", "upn"], how="left")
+
+    @cached_property
+    def results(self) -> Frame:
+        r = self.landed("attainment__result", "upn", "key_stage", "academic_year", "subject")
+        r["opened"] = pd.to_datetime(r.academic_year.str[:4] + "-09-01").astype("datetime64[ns]")
+        r = r[r.opened + pd.DateOffset(months=10) <= self.as_at]
+        e = self.landed("school_census__pupil", "census_date", "laestab", "upn").sort_values("census_date")
+        e = e[e.census_date <= self.as_at]
+        made = []
+        for (upn, stage, opened), of_pupil in r.groupby(["upn", "key_stage", "opened"]):
+            known = e[(e.upn == upn) & (e.census_date < opened + pd.DateOffset(years=1))]
+            met = of_pupil.met_expected.dropna()
+            score = of_pupil.loc[of_pupil.subject == "Attainment 8", "points"].max()
+            day = min(opened + pd.DateOffset(years=1) - pd.Timedelta(days=1), self.as_at)
+            provision = known.sen_provision.iloc[-1] if len(known) else None
+            made.append((day, stage, provision, None if met.empty else bool(met.all()), score))
+        return pd.DataFrame(made, columns=["day", "stage", "provision", "met", "score"])
+
+    @cached_property
+    def spells(self) -> Frame:
+        """Social care's episodes, as the facts have them."""
+        return self.frame(
+            """
+            select child_id, 'need' as what, referral_date as start,
+                coalesce(closure_date, if(is_open, null, census_reference_date)) as stop from core.fct_cin_episode
+            union all select child_id, 'protected', start_date,
+                coalesce(end_date, if(is_open, null, census_reference_date)) from core.fct_child_protection_plan
+            union all select child_id, 'looked after', start_date, end_date from core.fct_looked_after_episode
+            union all select child_id, 'short breaks', start_date, end_date from core.fct_short_break
+            """
+        )
+
+    @cached_property
+    def places(self) -> Frame:
+        """Where plans place and name children, with what the register says of each place."""
+        return self.frame(
+            """
+            select s.*, coalesce(e.is_independent, false) as is_independent
+            from (
+                select plan_id, child_id, 1 as basis, placement_id as id, coalesce(establishment_urn, urn) as urn,
+                    setting_rank, entry_date, leaving_date, residential, is_in_area from core.fct_placement
+                union all
+                select plan_id, child_id, 2, named_setting_id, coalesce(establishment_urn, urn),
+                    setting_rank, entry_date, leaving_date, residential, is_in_area from core.fct_named_setting
+            ) as s left join core.dim_establishment as e on s.urn = e.urn
+            """
+        )
+
+    @cached_property
+    def visits(self) -> Frame:
+        v = self.landed("ehc_case__visit", "visit_id")
+        return v.assign(child_id=self.child_of("case", v.case_id))
+
+    def placed(self, day: Day) -> Frame:
+        """The plans in force on a day, each with its place."""
+        s = self.places
+        there = (s.entry_date.isna() | (s.entry_date <= day)) & (s.leaving_date.isna() | (s.leaving_date > day))
+        s = s[there].sort_values("id").sort_values("entry_date", ascending=False, na_position="last", kind="stable")
+        s = s.sort_values(["basis", "setting_rank"], na_position="last", kind="stable").drop_duplicates("plan_id")
+        p = self.in_force(day)[["plan_id", "child_id"]].merge(s.drop(columns="child_id"), on="plan_id", how="left")
+        seen = self.visits[(self.visits.date <= day) & (self.visits.date > day - pd.DateOffset(months=12))]
+        p["away"] = p.is_in_area.eq(False).fillna(False)
+        p["stays"] = p.residential.notna()
+        p["visited"] = p.child_id.isin(seen.child_id.dropna()) | p.urn.isin(seen.urn.dropna())
+        return p
+
+    def share(self, holds: Callable[[Frame], Series], of: Callable[[Frame], Series] | None = None) -> Stock:
+        """A share, or without ``of`` a number, of the plans in force by where they place the child."""
+
+        def on(day: Day) -> Counts:
+            placed = self.placed(day)
+            return float(agreed(holds(placed)).sum()), None if of is None else float(agreed(of(placed)).sum())
+
+        return on
+
+    def cared_for(self, *what: str) -> Stock:
+        def on(day: Day) -> Counts:
+            held = self.spells[(self.spells.start <= day) & (self.spells.stop.isna() | (self.spells.stop > day))]
+            plans = self.in_force(day)
+            return float(plans.child_id.isin(held[held.what.isin(what)].child_id.dropna()).sum()), float(len(plans))
+
+        return on
+
+    def registered(self, status: str) -> Stock:
+        e = self.frame("select child_id, register_status, start_date, closed_date from core.fct_ehe_cme")
+
+        def on(day: Day) -> Counts:
+            there = e[
+                (e.register_status == status) & (e.start_date <= day) & (e.closed_date.isna() | (e.closed_date > day))
+            ]
+            return float(there[there.child_id.isin(self.in_force(day).child_id)].child_id.nunique()), None
+
+        return on
+
+    def young(self, month_end: Day) -> Frame:
+        """The young people with SEND of one month's delivery, with their age on its day."""
+        n = self.frame(
+            "select a.*, c.birth_date from core.fct_post_16_activity a join core.dim_child c using (child_id)"
+        )
+        n = n[(n.period_end == month_end) & n.send_level.isin(["E", "K"])]
+        n = n.sort_values("client_id").sort_values(
+            "activity_start_date", ascending=False, kind="stable", na_position="last"
+        )
+        n = n.drop_duplicates("child_id")
+        had = (n.birth_date.dt.month > month_end.month) | (
+            (n.birth_date.dt.month == month_end.month) & (n.birth_date.dt.day > month_end.day)
+        )
+        return n.assign(age=month_end.year - n.birth_date.dt.year - had)
+
+    def neet(self, top: int, *, with_plan: bool) -> Stock:
+        def on(day: Day) -> Counts:
+            n = self.young(day)
+            n = n[n.age.between(16, top) & ((n.send_level == "E") | (not with_plan))]
+            idle = n.activity_code.str[0].isin(["6", "8"])
+            return float(idle.sum()), float(len(n))
+
+        return on
+
+    def doing(self, code: str) -> Stock:
+        def on(day: Day) -> Counts:
+            n = self.young(day)
+            return float(((n.send_level == "E") & (n.activity_code == code)).sum()), None
+
+        return on
+
+    def count_of(self, frame: Frame, begun: str, ended: str, late: str | None = None) -> Stock:
+        """How many stand on a day; with ``late`` of them those whose day is past."""
+
+        def on(day: Day) -> Counts:
+            there = frame[(frame[begun] <= day) & (frame[ended].isna() | (frame[ended] > day))]
+            return float(len(there) if late is None else (there[late] < day).sum()), None
+
+        return on
+
+    def flows(self) -> dict[str, Frame]:
+        """What happened, by indicator: one row a thing with its day, and what it adds above and below the line."""
+        r, a, d, v, w = self.requests, self.assessments, self.advice, self.reviews, self.referrals
+        decided = r[r.outcome.isin(["Y", "N"])]
+        asks = r.received_date, r.outcome_date.where(r.outcome.isin(["Y", "N"]))
+        gone = r.outcome.isin(list("YNWH")) | r.exported_la.notna()
+        issued = a[a.stop.notna()]
+        judged = issued.status.isin(["in time", "late"])
+        days = (issued.stop - issued.received_date).dt.days
+        refused = a[(a.outcome == "N") & a.outcome_date.notna()]
+        no_plan = self.status(refused.received_date, refused.outcome_date, 112) == "in time"
+        met = v[v.meeting_date.notna()]
+        group = year_group(met.birth_date, school_year(met.meeting_date))
+        c = self.cycles[self.cycles.due < self.as_at]
+        complaints = self.landed("ehc_case__complaint", "id")
+        closed = complaints[complaints.closed.notna() & complaints.upheld.notna()]
+        cases = self.landed("ehc_case__mediation_appeal", "id")
+        appeals = cases[cases.kind == "appeal"]
+        audits = self.landed("ehc_case__audit", "audit_id")
+        good = audits.grade.isin(["Good", "Outstanding"])
+        treated = w[w.treated >= w.received_date]
+        e, x, k = self.enrolments, self.exclusions, self.results
+        spend = self.frame(
+            "select spend_month, amount::double as amount from core.fct_high_needs_spend where not is_forecast"
+        )
+        stopped = self.landed("early_notifications__notification", "notification_id")
+        appealable: Frame = pd.concat(
+            [
+                self.of(decided[decided.outcome == "N"], "outcome_date", False, True),
+                self.of(refused, "outcome_date", False, True),
+                self.of(issued, "stop", False, True),
+                self.of(v[v.decision_date.notna()], "decision_date", False, True),
+                self.of(appeals, "lodged_date", True, False),
+            ]
+        )
+        entries = self.frame(
+            "select entry_date, coalesce(establishment_urn, urn) as urn from core.fct_placement "
+            "where entry_date is not null and coalesce(establishment_urn, urn) is not null order by entry_date"
+        )
+        seen = self.frame(
+            "select urn, is_below_good, coalesce(publication_date, inspection_start_date) as entry_date "
+            "from core.fct_inspection order by entry_date"
+        )
+        entered = pd.merge_asof(entries, seen, on="entry_date", by="urn")
+        flows = {
+            "requests_received": self.of(r, "received_date"),
+            "requests_refused": self.of(decided, "outcome_date", decided.outcome == "N", True),
+            "requests_refused_count": self.of(decided, "outcome_date", decided.outcome == "N"),
+            "request_decided_in_6_weeks": self.due(*asks, 42, gone),
+            "plans_issued": self.of(issued, "stop"),
+            "plans_issued_in_20_weeks": self.of(issued, "stop", issued.status == "in time", judged),
+            "plans_issued_in_20_weeks_without_exceptions": self.of(
+                issued, "stop", (issued.status == "in time") & ~issued.has_exception, judged & ~issued.has_exception
+            ),
+            "plan_exceptions_claimed": self.of(issued, "stop", judged & issued.has_exception, judged),
+            "weeks_to_plan": self.of(issued, "stop", days.where(judged, 0), judged),
+            "no_plan_in_16_weeks": self.of(refused, "outcome_date", no_plan, True),
+            "health_log_advice_in_6_weeks": self.health_log(),
+            "reviews_on_time": self.of(c, "due", agreed(c.ended <= c.due), True),
+            "review_decision_in_4_weeks": self.due(v.meeting_date, v.decision_date, 28),
+            "amended_plan_in_12_weeks": self.due(v.meeting_date.where(v.decision == "A"), v.final_amended_date, 84),
+            "phase_transfers_by_deadline": self.transfers,
+            "adulthood_adviser_at_reviews": self.of(
+                met, "meeting_date", agreed(met.pfa_adviser) & (group >= 9), group >= 9
+            ),
+            "reviews_with_child_views": self.of(met, "meeting_date", agreed(met.child_views), True),
+            "reviews_with_parent_views": self.of(met, "meeting_date", agreed(met.parent_views), True),
+            "plans_ceased": self.of(self.plans[self.plans.cease_date.notna()], "cease_date"),
+            "plans_transferred_in": self.of(self.plans[self.plans.transfer_in_date.notna()], "transfer_in_date"),
+            "plans_audited": self.of(audits, "date"),
+            "plans_meeting_framework": self.of(audits, "date", good, True),
+            "complaints_received": self.of(complaints, "received"),
+            "complaints_upheld": self.of(closed, "closed", closed.upheld, True),
+            "mediations": self.of(cases, "lodged_date", cases.kind == "mediation"),
+            "appeals_lodged": self.of(cases, "lodged_date", cases.kind == "appeal"),
+            "appeals_conceded": self.of(appeals, "closed_date", appeals.outcome == "Conceded", True),
+            "appeals_upheld": self.of(appeals, "closed_date", appeals.outcome == "Upheld", True),
+            "appeal_rate": appealable,
+            "new_placements_below_good": self.of(entered, "entry_date", agreed(entered.is_below_good)),
+            "health_referrals": self.of(w, "received_date"),
+            "treated_in_18_weeks": self.of(
+                treated, "treated", (treated.treated - treated.received_date).dt.days <= 126, True
+            ),
+            "weeks_to_treatment": self.of(treated, "treated", (treated.treated - treated.received_date).dt.days, True),
+            "early_notifications": self.of(stopped, "notified_date"),
+            "high_needs_spend": self.of(spend, "spend_month", spend.amount),
+        }
+        for name, agency in (("", None), ("ep_", "ep"), ("health_", "health"), ("social_care_", "social_care")):
+            of_agency = d if agency is None else d[d.agency == agency]
+            asked = of_agency.requested_date, of_agency.returned_date, 42, ~of_agency.is_wanted
+            flows[f"advice_{name}in_6_weeks"] = self.due(*asked)
+        for kind in ("new", "amended"):
+            which = audits.kind == kind
+            flows[f"{kind}_plans_meeting_framework"] = self.of(audits, "date", which & good, which)
+        for about, who, questions in (
+            ("plan", "parents", "fully_involved communication_good plan_accurate outcomes_good provision_meets_needs"),
+            ("plan", "young_people", "fully_involved provision_meets_needs"),
+            ("school", "schools", "plan_accurate outcomes_clear improves_access"),
+            ("review", "reviews", "fully_involved satisfied adulthood_transition"),
+        ):
+            respondent = {"parents": "parent", "young_people": "young_person", "schools": "school"}.get(who)
+            for question in questions.split():
+                flows[f"{who}_{question}"] = self.surveys(about, question, respondent)
+        for name, code in (("ehc_plan", "E"), ("sen_support", "K")):
+            of_code = e[e.sen_provision == code]
+            there = of_code.sessions_possible - of_code.missed
+            flows[f"attendance_{name}"] = self.of(of_code, "census_date", there, of_code.sessions_possible)
+            for word, category in (("suspensions", "SUSP"), ("permanent_exclusions", "PERM")):
+                flows[f"{word}_{name}"] = self.of(x, "start_date", (x.category == category) & (x.sen_provision == code))
+            for stage in ("2", "4"):
+                with_result = (k.stage == f"KS{stage}") & (k.provision == code) & k.met.notna()
+                flows[f"key_stage_{stage}_expected_{name}"] = self.of(
+                    k,
+                    "day",
+                    with_result & agreed(k.met),
+                    with_result,
+                )
+            scored = k[(k.provision == code) & k.score.notna()]
+            flows[f"attainment_8_{name}"] = self.of(scored, "day", scored.score.astype(float), True)
+        return flows
+
+    def health_log(self) -> Frame:
+        log = self.frame("select requested_date, returned_date from core.fct_health_advice")
+        return self.due(log.requested_date, log.returned_date, 42)
+
+    def stocks(self) -> dict[str, Stock]:
+        """What stood on a day, by indicator: above and below the line."""
+        a, d, w, c = self.assessments, self.advice, self.referrals, self.cycles
+        ends = a.issued.fillna(a.outcome_date.where(~a.is_open))
+        a = a.assign(
+            begun=a.agreed_date.fillna(a.received_date), ends=ends, due=a.received_date + pd.Timedelta(days=140)
+        )
+        a = a[a.is_open | a.issued.fillna(a.outcome_date).notna()]
+        d = d.assign(due=d.requested_date + pd.Timedelta(days=42))
+        d = d[d.returned_date.notna() | d.is_wanted]
+        officers = self.landed("ehc_case__caseworker", "id")
+        ratings = self.landed("improvement_plan__rating", "action_id", "rated_date").merge(
+            self.landed("improvement_plan__action", "action_id"), on="action_id", suffixes=("", "_of_action")
+        )
+        figures = self.landed("local_figures__figure", "figure", "date")
+        costs = self.frame(
+            "select plan_id, entry_date, leaving_date, cost_per_year::double as cost from core.fct_placement "
+            "where cost_per_year is not null"
+        )
+
+        def overdue_advice(day: Day) -> Counts:
+            return float(((d.due < day) & (d.returned_date.isna() | (d.returned_date > day))).sum()), None
+
+        def overdue_reviews(day: Day) -> Counts:
+            late = (c.due < day) & (c.ended.isna() | (c.ended > day)) & (c.cease.isna() | (c.cease > day))
+            return float(late.sum()), None
+
+        def waiting(day: Day) -> Frame:
+            return w[(w.received_date <= day) & (w.ended.isna() | (w.ended > day))]
+
+        def waiting_long(day: Day) -> Counts:
+            there = waiting(day)
+            return float(((day - there.received_date).dt.days > 126).sum()), float(len(there))
+
+        def residents(day: Day) -> Counts:
+            f = figures[figures.figure == "population_0_to_25"].sort_values("date")
+            known = f[f.date <= day]
+            return float(len(self.in_force(day))), float((known.iloc[-1] if len(known) else f.iloc[0]).value)
+
+        def caseload(day: Day) -> Counts:
+            at_work = officers[(officers.started <= day) & (officers.left.isna() | (officers.left > day))]
+            return float(len(self.in_force(day))), float(at_work.fte.astype(float).sum())
+
+        def rated(day: Day) -> Frame:
+            return (
+                ratings[ratings.rated_date <= day].sort_values("rated_date").drop_duplicates("action_id", keep="last")
+            )
+
+        def rated_as(*words: str) -> Stock:
+            return lambda day: (float(rated(day).rating.isin(words).sum()), float(len(rated(day))))
+
+        def actions_overdue(day: Day) -> Counts:
+            now = rated(day)
+            return float(((now.due_date < day) & (now.rating != "blue")).sum()), None
+
+        def cost(day: Day) -> Counts:
+            there = costs[(costs.entry_date <= day) & (costs.leaving_date.isna() | (costs.leaving_date > day))]
+            there = there[there.plan_id.isin(self.in_force(day).plan_id)]
+            return float(there.cost.sum()), float(len(there))
+
+        def has_place(plans: Frame) -> Series:
+            return plans.basis.notna()
+
+        return {
+            "assessments_in_progress": self.count_of(a, "begun", "ends"),
+            "assessments_over_20_weeks": self.count_of(a, "begun", "ends", "due"),
+            "advice_overdue": overdue_advice,
+            "reviews_overdue": overdue_reviews,
+            "active_plans": lambda day: (float(len(self.in_force(day))), None),
+            "plans_per_10000": residents,
+            "placements_out_of_area": self.share(lambda p: p.away, has_place),
+            "placements_residential": self.share(lambda p: p.stays),
+            "placements_independent": self.share(lambda p: p.is_independent, has_place),
+            "out_of_area_visited": self.share(lambda p: p.away & p.visited, lambda p: p.away),
+            "residential_visited": self.share(lambda p: p.stays & p.visited, lambda p: p.stays),
+            "on_missing_education_register": self.registered("CME"),
+            "home_educated": self.registered("EHE"),
+            "waiting_for_health": lambda day: (float(len(waiting(day))), None),
+            "waiting_over_18_weeks": waiting_long,
+            "plans_children_in_need": self.cared_for("need", "protected", "looked after"),
+            "plans_on_protection_plan": self.cared_for("protected"),
+            "plans_looked_after": self.cared_for("looked after"),
+            "plans_with_short_breaks": self.cared_for("short breaks"),
+            "caseload": caseload,
+            "cost_per_placement": cost,
+            "actions_on_track": rated_as("green", "blue"),
+            "actions_complete": rated_as("blue"),
+            "actions_overdue": actions_overdue,
+            "neet_or_unknown_16_to_18": self.neet(18, with_plan=False),
+            "neet_or_unknown_16_to_25": self.neet(25, with_plan=True),
+            "supported_internships": self.doing("340"),
+            "apprenticeships": self.doing("310"),
+            "persistent_absence_ehc_plan": self.often_absent("E"),
+            "persistent_absence_sen_support": self.often_absent("K"),
+            "parent_forum_members": lambda day: (
+                float(figures[(figures.figure == "parent_forum_members") & (figures.date == day)].value.sum()),
+                None,
+            ),
+        }
+
+    def often_absent(self, code: str) -> Stock:
+        def on(day: Day) -> Counts:
+            e = self.enrolments
+            e = e[(e.census_date == day) & (e.sen_provision == code) & (e.sessions_possible > 0)]
+            return float((e.missed >= 0.1 * e.sessions_possible).sum()), float(len(e))
+
+        return on
+
+    def today(self) -> dict[str, Counts]:
+        """What stands on the day itself, from the lists that officers work from."""
+        f = self.frame
+        awaiting, missing = f("from lists.list_awaiting_specialist_provision"), f("from lists.list_missing_education")
+        places = f("from lists.list_places_commissioned")
+        places = places[places.counted_on_date == self.as_at]
+        spend = f("select spend_month, amount::double as amount from core.fct_high_needs_spend")
+        opened = pd.Timestamp(self.as_at.year - (self.as_at.month < 4), 4, 1)
+        of_year = spend[(spend.spend_month >= opened) & (spend.spend_month < opened + pd.DateOffset(years=1))]
+        training = self.landed("ehc_case__training", "worker", "course", "completed")
+        training = training[training.completed <= self.as_at]
+        last = training.assign(ends=training.expires.fillna(pd.Timestamp.max)).groupby(["worker", "course"]).ends.max()
+        expired = set(last[last < self.as_at].index.get_level_values(0))
+        officers = self.landed("ehc_case__caseworker", "id")
+        at_work = officers[(officers.started <= self.as_at) & (officers.left.isna() | (officers.left > self.as_at))]
+        trained = at_work.id.isin(training.worker) & ~at_work.id.isin(expired)
+        return {
+            "awaiting_specialist_provision": (float(len(awaiting)), None),
+            "weeks_awaiting_specialist_provision": (
+                7 * float(awaiting.weeks_waiting.sum()),
+                float(awaiting.weeks_waiting.notna().sum()),
+            ),
+            "missing_education": (float(missing.has_plan.sum()), None),
+            "places_commissioned": (float(places.places_commissioned.sum()), None),
+            "places_filled": (float(places.places_filled.sum()), float(places.places_commissioned.sum())),
+            "places_filled_19_to_25": (float(places.filled_19_to_25.sum()), None),
+            "high_needs_forecast": (float(of_year.amount.sum()), None),
+            "staff_trained": (float(trained.sum()), float(len(at_work))),
+        }
