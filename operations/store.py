@@ -50,6 +50,8 @@ from operations.schema import (
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
+CACHE_KIB = 128 * 1024
+"""Of an SQLite store kept at hand by each connection; without it each page of a list would read it anew."""
 ROWS_AT_A_TIME, KEYS_AT_A_TIME = 20_000, 500
 MIGRATION_LOCK, FINDINGS_LOCK = 7_301, 7_302
 """Numbers of PostgreSQL's advisory locks that let one process migrate, or write findings, at a time."""
@@ -542,7 +544,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in (
         "journal_mode = wal",
-        "cache_size = -65536",
+        f"cache_size = -{CACHE_KIB}",
+        f"mmap_size = {CACHE_KIB * 1024}",
         f"busy_timeout = {BUSY_SECONDS * 1000}",
         "foreign_keys = on",
     ):

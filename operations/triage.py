@@ -74,6 +74,8 @@ AGE_BANDS = (7, 30, 90)
 """Upper bounds in days of the bands of age; the last band has none."""
 LONGEST_WAIVER_DAYS = 366
 LONGEST_TEXT = 4_000
+MANY = 2_000
+"""Findings that match from which on a page of them is soonest found by walking in their order."""
 
 Order = Literal["newest", "oldest", "severity", "rule", "child"]
 Group = Literal["state", "severity", "owner", "organisation", "extract", "rule_id", "dataset", "assignee"]
@@ -353,23 +355,11 @@ class Triage:
             raise SendError(f"{order!r} is no order. Ask for one of {', '.join(_ORDERS)}.")
         page, size = max(1, page), max(1, size)
         with self._store.reading() as connection:
-            conditions = _conditions(connection, wanted)
-            (total,) = connection.execute(select(func.count()).select_from(FindingRecord).where(*conditions)).one()
-            if total <= (page - 1) * size:
-                return Page((), int(total), page, size)
-            # The keys alone are passed over on the way to a late page: an index holds them.
-            keys = (
-                select(FindingRecord.finding_key)
-                .where(*conditions)
-                .order_by(*_ORDERS[order])
-                .limit(size)
-                .offset((page - 1) * size)
-                .subquery()
-            )
+            keys, total = _keys_of_page(connection, wanted, order, (page - 1) * size, size)
             rows = connection.execute(
-                select(*_COLUMNS).join(keys, keys.c.finding_key == FindingRecord.finding_key).order_by(*_ORDERS[order])
+                select(*_COLUMNS).where(FindingRecord.finding_key.in_(keys)).order_by(*_ORDERS[order])
             )
-            return Page(tuple(_finding(row) for row in rows), int(total), page, size)
+            return Page(tuple(_finding(row) for row in rows), total, page, size)
 
     def count(self, wanted: Filter = EVERY) -> int:
         """How many findings match."""
@@ -724,8 +714,8 @@ def _change(connection: Connection, changed: Sequence[tuple[Finding, Change]]) -
         )
 
 
-def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bool]]:
-    """The filter as conditions on ``finding``."""
+def _conditions(connection: Connection, wanted: Filter, *, is_led_by_state: bool = True) -> list[ColumnElement[bool]]:
+    """The filter as conditions on ``finding``; those on the state may be kept from choosing the index."""
     unknown = set(wanted.states) - set(STATES)
     if unknown:
         raise SendError(f"{', '.join(sorted(unknown))} is no state. Ask for {', '.join(STATES)}.")
@@ -743,8 +733,9 @@ def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bo
         getattr(found, column) == value for column, value in equal.items() if value is not None
     ]
     if wanted.states:
+        state = found.state if is_led_by_state else func.coalesce(found.state, "")
         is_all_standing = set(wanted.states) == set(OPEN_STATES)
-        conditions.append(found.state != "fixed" if is_all_standing else found.state.in_(wanted.states))
+        conditions.append(state != "fixed" if is_all_standing else state.in_(wanted.states))
     if wanted.assignee is not None:
         spelt = func.lower(found.assignee) == func.lower(wanted.assignee.strip())
         conditions.append(
@@ -768,6 +759,28 @@ def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bo
     if wanted.keys is not None:
         conditions.append(found.finding_key.in_(wanted.keys))
     return conditions
+
+
+def _keys_of_page(
+    connection: Connection, wanted: Filter, order: Order, offset: int, size: int
+) -> tuple[Sequence[str], int]:
+    """The keys of one page of the findings that match, and how many match in all.
+
+    Looking for words reads every finding, so it is done once and not for the number again. Where many match, walking
+    in their order finds a page of them soonest: the state is then kept from leading the search.
+    """
+    conditions = _conditions(connection, wanted)
+    keys = select(FindingRecord.finding_key).order_by(*_ORDERS[order])
+    if wanted.text and wanted.text.strip():
+        found = connection.execute(keys.where(*conditions)).scalars().all()
+        return found[offset : offset + size], len(found)
+    count = select(func.count()).select_from(FindingRecord)
+    total = int(connection.execute(count.where(*conditions)).scalar_one())
+    if total <= offset:
+        return (), total
+    if total > MANY and order != "severity":
+        conditions = _conditions(connection, wanted, is_led_by_state=False)
+    return connection.execute(keys.where(*conditions).limit(size).offset(offset)).scalars().all(), total
 
 
 def _says(connection: Connection, column: Any, words: str) -> ColumnElement[bool]:

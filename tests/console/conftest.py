@@ -65,7 +65,7 @@ class Browser:
         return self.post("/sign-in", {"name": name, "password": password, "next": "/"}, of="/sign-in")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quick_hashes() -> Iterator[None]:
     """Argon2id all the same, with less memory and time than is asked of a council's."""
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Accounts, sessions, attempts to sign in, and who looked at which child.
+"""Accounts, sessions, attempts to sign in, who looked at which child; and an index that answers for a page.
 
 Revision ID: 0005
 Revises: 0004
@@ -14,11 +14,18 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+BEFORE = ["state", "owner", "organisation", "extract", "severity"]
+WORK = [
+    *BEFORE,
+    *("first_seen_at", "reopened_at", "assignee", "waiver_proposed_by", "waiver_approved_by", "finding_key"),
+]
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
     """Makes the console's tables."""
+    op.drop_index("finding_by_state", "finding")
+    op.create_index("finding_by_state", "finding", WORK)
     op.create_table(
         "account",
         sa.Column("account_id", NUMBER, primary_key=True),
@@ -80,5 +87,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Takes the console's tables away, with the accounts and the log in them."""
+    op.drop_index("finding_by_state", "finding")
+    op.create_index("finding_by_state", "finding", BEFORE)
     for table in ("access_entry", "sign_in_attempt", "session_reason", "session", "account"):
         op.drop_table(table)
