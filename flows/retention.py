@@ -49,6 +49,10 @@ def remove(
         children=0,
         rules=[],
     )
+    certificate.kept_elsewhere += [
+        f"The destination {name} of send.yml, until the run that follows reaches it: send status says whether it did."
+        for name in configuration.publish_to
+    ]
     with home.lock("retention"):
         home.clear_leftovers()
         with opened_warehouse(home) as connection:

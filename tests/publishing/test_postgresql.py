@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -14,6 +14,8 @@ import pytest
 import sqlalchemy
 
 from connectors.configuration import Configuration, DestinationConfiguration
+from connectors.manifest import write_whole
+from connectors.removals import Removal, removals_folder
 from tests.connectors import servers
 from warehouse.build import PointInTime
 from warehouse.home import Home
@@ -233,3 +235,27 @@ def test_a_destination_that_cannot_be_reached_stops_no_other_and_tells_no_passwo
     table = manifest["tables"]["list_caseload"]
     assert duckdb.execute(f"select count(*) from '{stands / table['file']}'").fetchall() == [(table["rows"],)]
     assert "share of a full post" in (stands / "dictionary.csv").read_text(encoding="utf-8-sig")
+
+
+def test_a_share_keeps_no_version_from_before_personal_data_was_removed(home: Home, tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    destination = DestinationConfiguration(kind="folder", path=str(share), products=("lists",))
+    configuration = Configuration(home=home.folder, la_code="883", la_name="Thurrock", publish_to={"s": destination})
+    for version in (1, 2):
+        publish_version(home, version)
+        deliver(home, configuration)
+    assert {path.name for path in (share / "lists").iterdir()} == {"lists-run1", "lists-run2", "current.json"}
+    removal = Removal(
+        number=1,
+        act="erasure",
+        by="A",
+        because="B",
+        at=datetime.now(UTC).replace(tzinfo=None),
+        files=(),
+        records_withheld=1,
+    )
+    write_whole(removals_folder(home.landing) / "000001.json", removal.model_dump_json().encode())
+    publish_version(home, 3)
+    deliver(home, configuration)
+    assert {path.name for path in (share / "lists").iterdir()} == {"lists-run3", "current.json"}

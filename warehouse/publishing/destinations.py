@@ -10,6 +10,7 @@ from pathlib import Path
 
 from connectors.configuration import Configuration, DestinationConfiguration
 from connectors.errors import ConfigurationError, SendError
+from connectors.removals import removals
 from operations.deliveries import Delivery
 from warehouse.home import Home
 from warehouse.publication import Publication, standing_publication
@@ -63,7 +64,8 @@ def _send(
     run_id: str,
 ) -> Delivered:
     if destination.kind == "folder":
-        return folder.publish_product(home.folder / (destination.path or ""), standing, version)
+        removed_at = max((removal.at for removal in removals(home.landing)), default=None)
+        return folder.publish_product(home.folder / (destination.path or ""), standing, version, removed_at)
     url = os.environ.get(destination.url_env or "", "")
     if not url:
         raise DestinationFailed(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 from connectors.manifest import write_whole
@@ -19,9 +20,12 @@ CURRENT = "current.json"
 VERSIONS_KEPT = 2
 
 
-def publish_product(root: Path, publication: Publication, folder: Path) -> Delivered:
+def publish_product(
+    root: Path, publication: Publication, folder: Path, removed_at: datetime | None = None
+) -> Delivered:
     """Copies the version in ``folder`` to ``root``; does nothing where it stands there already.
 
+    Versions from before ``removed_at`` (UTC), when personal data was last removed, are not kept beside it.
     Raises ``DestinationFailed``.
     """
     place, name = root / publication.product, folder.name
@@ -31,6 +35,7 @@ def publish_product(root: Path, publication: Publication, folder: Path) -> Deliv
             raise DestinationFailed(f"The folder {root} is not there. Is the share mounted? What stood there stands.")
         place.mkdir(exist_ok=True)
         if _current(place) == name and version.is_dir():
+            _drop_old_versions(place, name, removed_at)
             return Delivered(publication.rows, is_new=False)
         for leftover in place.glob(".partial-*"):
             shutil.rmtree(leftover)
@@ -44,7 +49,7 @@ def publish_product(root: Path, publication: Publication, folder: Path) -> Deliv
         partial.rename(version)
         told = {"folder": name, "as_at": publication.as_at, "known_at": publication.known_at}
         write_whole(place / CURRENT, (json.dumps({**told, "content": publication.content}, indent=2) + "\n").encode())
-        _drop_old_versions(place, name)
+        _drop_old_versions(place, name, removed_at)
     except OSError as error:
         raise DestinationFailed(
             f"{publication.product} could not be written to {root} ({error.strerror}). What stood there stands. "
@@ -60,9 +65,11 @@ def _current(place: Path) -> str | None:
         return None
 
 
-def _drop_old_versions(place: Path, standing: str) -> None:
-    """Keeps the version before, for readers that still hold it."""
+def _drop_old_versions(place: Path, standing: str, removed_at: datetime | None) -> None:
+    """Keeps the version before, for readers that still hold it, unless it may hold what was removed since."""
     versions = sorted((path for path in place.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime_ns)
-    for old in versions[:-VERSIONS_KEPT]:
-        if old.name != standing:
+    since = removed_at.replace(tzinfo=UTC).timestamp() if removed_at else 0.0
+    for number, old in enumerate(versions):
+        is_too_old = number < len(versions) - VERSIONS_KEPT or old.stat().st_mtime <= since
+        if is_too_old and old.name != standing:
             shutil.rmtree(old)
