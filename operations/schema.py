@@ -386,6 +386,7 @@ class CommentaryRecord(Base):
     month: Mapped[date]
     text: Mapped[str]
     author: Mapped[str]
+    at: Mapped[datetime]
 
 
 class DeliveryRecord(Base):

@@ -48,7 +48,7 @@ def open_workbook(path: Path) -> CalamineWorkbook:
         if path.suffix.lower() != ".xls" and _check_unpacked(path):
             return CalamineWorkbook.from_filelike(_with_errors_as_text(path))
         return CalamineWorkbook.from_path(path)
-    except (CalamineError, BadZipFile, zlib.error, OSError, ValueError):
+    except (CalamineError, BadZipFile, zlib.error, OSError, ValueError, RuntimeError):
         raise FileRefused(
             "It cannot be opened as a workbook: it is damaged, protected by a password, or not one. Open it in Excel "
             "and save it as .xlsx."

@@ -1266,7 +1266,8 @@ def test_the_columns_agreed_are_those_of_the_model() -> None:
     first, last = contract_paths()
     for contract in read_contracts(first + last):
         layer, _, table = contract.dataset.partition("/")
-        if layer != "landing":
+        is_model = layer != "dashboard" or (built.MODELS / layer / f"{table}.yml").exists()
+        if layer != "landing" and is_model:
             (model,) = yaml.safe_load((built.MODELS / layer / f"{table}.yml").read_text(encoding="utf-8"))["models"]
             assert contract.columns == tuple(column["name"] for column in model["columns"]), contract.dataset
 

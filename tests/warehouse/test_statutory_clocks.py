@@ -96,9 +96,15 @@ def generate() -> list[History]:
         drawn.append(history)
 
     collect()
-    # What hypothesis favours differs with the modules at hand, so ages are spread evenly: every move comes up.
+    # What hypothesis favours differs with the modules at hand (it takes constants from them), so ages and the schools'
+    # leaving ages are spread evenly: every move comes up.
+    leaving = (None, *LEAVING_AGES)
     return [
-        replace(history, birth=date(2005, 1, 1) + timedelta(days=7 * number % 6_574))
+        replace(
+            history,
+            birth=date(2005, 1, 1) + timedelta(days=7 * number % 6_574),
+            leaving_age=leaving[number % len(leaving)],
+        )
         for number, history in enumerate(drawn)
     ]
 
