@@ -98,7 +98,8 @@ def test_axe_finds_nothing_on_any_page(address: str, console: Console, open_page
         found[path] = axe_violations(page)
     page.goto(f"{address}/children/CH1")
     page.get_by_label("Reason").fill("its school asked")
-    page.get_by_role("button", name="Go on").click()
+    with page.expect_navigation(wait_until="load"):
+        page.get_by_role("button", name="Go on").click()
     found["the child"] = axe_violations(page)
     assert {path: problems for path, problems in found.items() if problems} == {}
     watched.errors.clear()  # Chromium notes the refused pages among them
