@@ -4,7 +4,7 @@ council's statistical neighbours, and what closed periods said when they were fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -30,6 +30,14 @@ TABLES = {
     ),
 }
 """The tables of the schema ``indicators``, by name, with their columns."""
+END_BEFORE = """
+    create or replace macro indicators.end_before(kind, period_start, period_end) as
+        case kind
+            when 'year_to_date' then last_day((period_end - interval 1 year)::date)
+            else (period_start - interval 1 day)::date
+        end
+"""
+"""When the period ended that comes before one of its kind: before a year to date, the year before's to that month."""
 PUBLISHED_COLUMNS = [column.split()[0] for column in TABLES["published"].split(", ")]
 
 
@@ -39,9 +47,13 @@ def register_indicators(
     neighbours: Sequence[str] = (),
     published: Sequence[Path] = (),
     known_at: datetime = datetime.max,
+    accepted: Mapping[str, datetime] | None = None,
 ) -> None:
-    """Makes the schema ``indicators``. ``published`` are the files of ``keep_published``, read up to ``known_at``."""
-    connection.execute("create schema if not exists indicators")
+    """Makes the schema ``indicators``. ``published`` are the files of ``keep_published``, read up to ``known_at``.
+
+    ``accepted`` says by indicator when its falls were last found right (UTC).
+    """
+    make_period_macro(connection)
     for table, columns in TABLES.items():
         connection.execute(f"create or replace table indicators.{table} ({columns})")
     for table, rows in (("catalogue", _catalogue_rows(catalogue)), ("benchmark_figure", _figure_rows(catalogue))):
@@ -51,11 +63,19 @@ def register_indicators(
             connection.unregister("registered")
     if neighbours:
         connection.executemany("insert into indicators.statistical_neighbour values (?)", [[la] for la in neighbours])
+    if accepted:
+        connection.executemany("insert into indicators.accepted values (?, ?)", [[*one] for one in accepted.items()])
     if published:
         connection.execute(
             "insert into indicators.published by name from read_parquet(?, union_by_name = true) where known_at <= ?",
             [[str(path) for path in published], known_at],
         )
+
+
+def make_period_macro(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes ``indicators.end_before``, by which the mart and the published tables say what came before."""
+    connection.execute("create schema if not exists indicators")
+    connection.execute(END_BEFORE)
 
 
 def keep_published(connection: duckdb.DuckDBPyConnection, folder: Path, run_id: str) -> int:

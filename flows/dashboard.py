@@ -13,10 +13,12 @@ import duckdb
 import typer
 
 from connectors.errors import SendError
+from dashboard.definitions import the_catalogue
 from dashboard.edition import PACK, PRODUCT, SITES, WORKBOOK, Comment, Edition, read_edition
 from dashboard.suppression import NOT_AVAILABLE
 from dashboard.wording import RATINGS, SIGNALS, change_in_words, period_name, target_in_words
 from flows.terminal import Json, output, print_json, print_rows, progress
+from operations.acceptances import Acceptances
 from operations.commentary import Commentary
 from operations.store import OperationsStore
 from warehouse.home import Home
@@ -83,6 +85,15 @@ def comment_on(home: Home, indicator_id: str, month: date, text: str, author: st
     return names[indicator_id]
 
 
+def accept_fall(home: Home, indicator_id: str, because: str, author: str) -> str:
+    """Keeps that an indicator's falls up to now are right; gives its name. Raises ``UnknownIndicator``."""
+    names = {indicator.id: indicator.name for indicator in the_catalogue().indicators}
+    if indicator_id not in names:
+        raise UnknownIndicator(f"There is no indicator {indicator_id!r}. See them all: send dashboard show")
+    Acceptances(OperationsStore(home.operations_url)).add(indicator_id, because, author)
+    return names[indicator_id]
+
+
 @dashboard.command()
 def show(
     audience: Annotated[str, typer.Option(help="board or public.")] = "board",
@@ -134,6 +145,17 @@ def comment(
     """Say something of an indicator's month. The board's pages show it from the next build or run on."""
     name = comment_on(Home.from_environment(), indicator, month.date(), text, by)
     output().print(f"Kept: {name}, {month:%B %Y}. To show it now: send dashboard build", markup=False)
+
+
+@dashboard.command()
+def accept(
+    indicator: Annotated[str, typer.Argument(help="The indicator whose fall holds the dashboard.")],
+    because: Annotated[str, typer.Option(help="Why the fall is right. Name no child.")],
+    by: Annotated[str, typer.Option(help="Who has looked at it.")],
+) -> None:
+    """Say that the falls of an indicator are right, so that the next run does not hold the dashboard for them."""
+    name = accept_fall(Home.from_environment(), indicator, because, by)
+    output().print(f"Kept: the fall of {name} is right. It counts from the next run on: send run", markup=False)
 
 
 @dashboard.command()

@@ -43,6 +43,7 @@ from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted
 from flows.reading import product_lines
 from flows.settings import LONDON
 from flows.summary import DeliveryLine, LoadLine, RuleLine, RunSummary
+from operations.acceptances import Acceptances
 from operations.corrections import Correction, Corrections
 from operations.deliveries import Delivery, record_deliveries
 from operations.fixed import fixed_findings
@@ -339,6 +340,11 @@ class Run:
         return Corrections(self.store).standing(self.moment.as_at, self.moment.known_at)
 
     @functools.cached_property
+    def _accepted(self) -> dict[str, datetime]:
+        """When somebody last found the falls of an indicator right, by indicator."""
+        return Acceptances(self.store).last(self.moment.known_at)
+
+    @functools.cached_property
     def inputs(self) -> str:
         """A hash of everything that decides what this run would build: what has landed, the day, the code."""
         known = [manifest.load_id for manifest in known_manifests(self.home.landing, self.moment.known_at)]
@@ -355,6 +361,7 @@ class Run:
             *(f"removal {removal.number}" for removal in removals(self.home.landing)),
             *answers,
             *(f"correction {correction.correction_id}" for correction in self._corrections),
+            *(f"accepted {indicator_id} {at}" for indicator_id, at in self._accepted.items()),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -387,7 +394,9 @@ class Run:
     def build(self) -> None:
         """Builds staging to lists in the private file, with dbt."""
         with self._timed("build"):
-            register_sources(self.configuration, self.home, self.moment, self._answers, self._corrections)
+            register_sources(
+                self.configuration, self.home, self.moment, self._answers, self._corrections, self._accepted
+            )
             self._dbt.build()
 
     def check(self) -> None:

@@ -389,6 +389,18 @@ class CommentaryRecord(Base):
     at: Mapped[datetime]
 
 
+class AcceptedFallRecord(Base):
+    """Somebody's word that an indicator's falls up to then are right. Only ever added to."""
+
+    __tablename__ = "accepted_fall"
+
+    acceptance_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    indicator_id: Mapped[str] = mapped_column(String(128))
+    reason: Mapped[str]
+    author: Mapped[str]
+    at: Mapped[datetime]
+
+
 class DeliveryRecord(Base):
     """A published product on its way to a destination of others: ``outcome`` is delivered, standing or failed."""
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -115,11 +115,12 @@ def register_sources(
     moment: PointInTime,
     answers: Sequence[Answer] = (),
     corrections: Sequence[StandingCorrection] = (),
+    accepted: Mapping[str, datetime] | None = None,
 ) -> None:
     """Starts the private build file: landing views, the run's one row, child ids given, and room for findings.
 
     ``answers`` are what stewards had said by then of who is the same child, ``corrections`` the values that they laid
-    over landed ones and that stood then. Only what was known at
+    over landed ones and that stood then, ``accepted`` when falls of indicators were found right. Only what was known at
     ``moment.known_at`` is registered. Everything dbt reads enters here.
     """
     home.building.unlink(missing_ok=True)
@@ -137,6 +138,7 @@ def register_sources(
             configuration.statistical_neighbours,
             sorted(home.indicators.glob("*.parquet")),
             moment.known_at,
+            accepted or {},
         )
 
 
@@ -233,7 +235,7 @@ def keep_identity(home: Home, run_id: str) -> int:
 
 
 @contextmanager
-def _collector_at_rest() -> Iterator[None]:
+def collector_at_rest() -> Iterator[None]:
     """No cyclic garbage collection meanwhile: each sweep walks dbt's whole parsed project while every thread waits."""
     was_on = gc.isenabled()
     gc.disable()
@@ -330,7 +332,7 @@ class DbtProject:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
         try:
-            with _collector_at_rest():
+            with collector_at_rest():
                 result = self._invoke(prepared.manifest, "build", *LEAN, *options)
         finally:
             DuckDBConnectionManager.close_all_connections()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 
 from dashboard.edition import PRODUCT
 from dashboard.publishing import write_pages
-from flows.dashboard import NoDashboard, UnknownIndicator, build_pages, comment_on, published_edition
+from flows.dashboard import NoDashboard, UnknownIndicator, accept_fall, build_pages, comment_on, published_edition
+from flows.summary import ProductLine, RunSummary
+from operations.store import OperationsStore
+from operations.triage import Filter, Triage
 from tests.dashboard.invented import PUBLISHED_TABLES, invented_edition
 from tests.flows.conftest import SendHome
 from warehouse.build import PointInTime
@@ -91,3 +95,69 @@ def test_without_a_published_dashboard_it_is_said_how_to_get_one(tmp_path: Path)
         published_edition(home)
     with pytest.raises(NoDashboard, match="send run"):
         build_pages(home)
+
+
+@pytest.fixture(scope="module")
+def halved(tmp_path_factory: pytest.TempPathFactory) -> tuple[SendHome, RunSummary, RunSummary]:
+    """A borough whose dashboard was published, and then a night in which two plans in five were not in the extract."""
+    home = SendHome(tmp_path_factory.mktemp("halved") / "home")
+    assert home.send("demo", "--children", "700", "--faults", "none").returncode == 0
+    whole = home.run_here()
+    plans = home.folder / "borough" / "extracts" / "ehc_case" / "plan.csv"
+    lines = plans.read_text(encoding="utf-8").splitlines(keepends=True)
+    plans.write_text("".join(line for n, line in enumerate(lines) if n == 0 or n % 5 > 1), encoding="utf-8")
+    time.sleep(1.1)  # a run's id is its second and its process
+    return home, whole, home.run_here()
+
+
+def product(summary: RunSummary) -> ProductLine:
+    (line,) = [line for line in summary.products if line.product == PRODUCT]
+    return line
+
+
+def test_a_denominator_that_fell_holds_the_dashboard_and_the_old_one_stays_with_its_date(
+    halved: tuple[SendHome, RunSummary, RunSummary],
+) -> None:
+    home, whole, after = halved
+    assert (product(whole).status, product(after).status) == ("published", "held")
+    assert any("A closed period keeps what it was counted from" in reason for reason in product(after).reasons)
+    standing = standing_publication(Home(home.folder), PRODUCT)
+    assert standing is not None
+    assert standing.known_at == whole.known_at.replace(" ", "T")
+
+
+def test_the_findings_say_why_the_dashboard_is_held_and_what_to_do(
+    halved: tuple[SendHome, RunSummary, RunSummary],
+) -> None:
+    home, _, _ = halved
+    found = Triage(OperationsStore(f"sqlite:///{home.folder / 'operations.db'}")).all(
+        Filter(rule="indicator_denominator_fell")
+    )
+    assert any((finding.record_id or "").startswith("active_plans|month|") for finding in found)
+    assert {finding.owner for finding in found} == {"bi_team"}
+    assert "send dashboard accept INDICATOR" in (found[0].remedy or "")
+
+
+def test_what_is_no_indicator_or_unsigned_cannot_be_found_right(
+    halved: tuple[SendHome, RunSummary, RunSummary],
+) -> None:
+    home, _, _ = halved
+    refused = home.send("dashboard", "accept", "plans", "--because", "So it is.", "--by", "Head of SEND")
+    assert refused.returncode == 2
+    assert "There is no indicator 'plans'" in refused.stderr
+    unsigned = home.send("dashboard", "accept", "active_plans", "--because", " ", "--by", "Head of SEND")
+    assert "Say why the fall is right" in unsigned.stderr
+
+
+def test_what_somebody_found_right_holds_the_next_dashboard_no_more(
+    halved: tuple[SendHome, RunSummary, RunSummary],
+) -> None:
+    home, _, _ = halved
+    store = Triage(OperationsStore(f"sqlite:///{home.folder / 'operations.db'}"))
+    fallen = {
+        str(finding.record_id).partition("|")[0] for finding in store.all(Filter(rule="indicator_denominator_fell"))
+    }
+    for indicator in fallen:
+        accept_fall(Home(home.folder), indicator, "The plans moved to the new authority.", "Head of SEND")
+    time.sleep(1.1)
+    assert not any("keeps what it was counted from" in reason for reason in product(home.run_here()).reasons)

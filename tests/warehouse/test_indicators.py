@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from checks.rules import CONTRACTS
+from checks.rules import CONTRACTS, read_contract
 from checks.verification import verify_contracts
 from dashboard.registering import keep_published
 from tests.warehouse.conftest import Build, Dbt, Warehouse, build_after_checks
@@ -57,7 +57,7 @@ def landing() -> dict[str, list[Row]]:
 
 @pytest.fixture(scope="module")
 def built(build: Build, dbt: Dbt) -> Warehouse:
-    warehouse = build(landing(), as_at=AS_AT)
+    warehouse = build(landing(), as_at=AS_AT, is_counting=True)
     build_after_checks(dbt, warehouse)
     return warehouse
 
@@ -233,3 +233,75 @@ def test_a_record_with_a_fault_does_not_pass_every_check(warehouse: Warehouse, d
     before = warehouse.row(query)
     build_after_checks(dbt, warehouse, [{**finding, "extract": "ehc_case", "record_id": "P-K1"}])
     assert warehouse.row(query) == {"numerator": before["denominator"] - 1, "denominator": before["denominator"]}
+
+
+COUNTS = CONTRACTS / "intermediate" / "int_indicator_count.yml"
+LAST_MONTH = "period_kind = 'month' and breakdown = 'all' and period_start = date '2025-05-01'"
+MANY = "update intermediate.int_indicator_count set numerator = 100 where period_kind = 'month' and breakdown = 'all'"
+PUBLISHED_AS_HIGHER = (
+    "insert into indicators.published select indicator_id, period_kind, period_start, breakdown, breakdown_value, "
+    f"period_end, 400, denominator, value, timestamp '2025-06-02 03:00:00' from intermediate.int_indicator_count "
+    f"where indicator_id = 'requests_received' and {LAST_MONTH}"
+)
+PLANTED = {
+    "row_repeated": "insert into intermediate.int_indicator_count from intermediate.int_indicator_count limit 1",
+    "indicator_month_missing": f"delete from intermediate.int_indicator_count where {CELL} "
+    "and period_start = date '2025-04-01'",
+    "indicator_month_empty": "delete from intermediate.int_indicator_count where indicator_id = 'plans_issued'; "
+    "insert into intermediate.int_indicator_count by name select 'plans_issued' as indicator_id, "
+    "'month' as period_kind, month::date as period_start, last_day(month) as period_end, true as is_complete, "
+    "'all' as breakdown, 'all' as breakdown_value, if(month = date '2025-05-01', 2, 100) as numerator "
+    "from generate_series(date '2023-05-01', date '2025-05-01', interval 1 month) as months(month)",
+    "indicator_fell_in_a_month": f"{MANY} and indicator_id = 'active_plans'; update intermediate.int_indicator_count "
+    f"set numerator = 60 where indicator_id = 'active_plans' and {LAST_MONTH}",
+    "indicator_denominator_fell": PUBLISHED_AS_HIGHER,
+    "indicator_periods_do_not_add_up": "update intermediate.int_indicator_count set numerator = numerator + 1 "
+    "where indicator_id = 'requests_received' and breakdown = 'all' and period_kind = 'quarter'",
+    "indicator_breakdown_does_not_add_up": "update intermediate.int_indicator_count set numerator = numerator + 1 "
+    "where indicator_id = 'requests_received' and breakdown = 'sex' and period_kind = 'month'",
+    "indicator_recount_differs": "insert into core.fct_request from core.fct_request limit 1",
+}
+"""A fault for each rule on the counts: a month missing, a child counted twice, what was counted halved."""
+
+
+def failed_counts(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    results = verify_contracts(connection, [COUNTS])
+    assert all(result.has_run for result in results)
+    return {result.rule_id for result in results if result.outcome == "failed"}
+
+
+@pytest.fixture
+def counted(warehouse: Warehouse) -> duckdb.DuckDBPyConnection:
+    """The counts as they are made: no rule has anything to say."""
+    connection = warehouse.connection
+    connection.execute("drop table checks.extract")
+    connection.execute('create table landing.quarantine (extract varchar, "table" varchar, record_id varchar)')
+    assert failed_counts(connection) == set()
+    return connection
+
+
+def test_each_rule_on_the_counts_is_planted_for() -> None:
+    assert {rule.rule_id for rule in read_contract(COUNTS).rules} - {"columns_as_agreed"} == set(PLANTED)
+
+
+@pytest.mark.parametrize("rule", PLANTED)
+def test_a_fault_in_the_counts_is_found(rule: str, counted: duckdb.DuckDBPyConnection) -> None:
+    counted.execute(PLANTED[rule])
+    assert rule in failed_counts(counted)
+
+
+@pytest.mark.parametrize(
+    ("rule", "indicator"),
+    [("indicator_fell_in_a_month", "active_plans"), ("indicator_denominator_fell", "requests_received")],
+)
+def test_a_fall_that_somebody_found_right_holds_nothing(
+    rule: str, indicator: str, counted: duckdb.DuckDBPyConnection
+) -> None:
+    counted.execute(PLANTED[rule])
+    counted.execute("insert into indicators.accepted values (?, timestamp '2025-05-20 09:00:00')", [indicator])
+    is_settled = rule not in failed_counts(counted)
+    assert is_settled == (rule == "indicator_fell_in_a_month"), (
+        "what was published after it was looked at is not settled"
+    )
+    counted.execute("update indicators.accepted set accepted_at = timestamp '2025-06-30 09:00:00'")
+    assert rule not in failed_counts(counted)

@@ -245,13 +245,7 @@ left join of_periods as before
         and now.period_kind = before.period_kind
         and now.breakdown = before.breakdown
         and now.breakdown_value = before.breakdown_value
-        and before.period_start = (
-            now.period_start - case now.period_kind
-                when 'month' then interval 1 month
-                when 'quarter' then interval 3 month
-                else interval 12 month
-            end
-        )::date
+        and before.period_end = indicators.end_before(now.period_kind, now.period_start, now.period_end)
 left join of_periods as year_before
     on
         now.indicator_id = year_before.indicator_id
