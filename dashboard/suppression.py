@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from connectors.configuration import DisclosureControl
 from dashboard.patterns import Counts, Grid, Mask, Period, withheld
+from dashboard.registering import make_period_macro
 
 AUDIENCES = ("board", "public")
 WITHHELD, NOT_AVAILABLE = "[c]", "[x]"
@@ -25,13 +26,19 @@ WITHHELD, NOT_AVAILABLE = "[c]", "[x]"
 TOTAL = ("all", "all")
 Z_95 = 1.959964
 
-# What counts persons, and means over persons: their sum is none, but who reads how many it is over counts children.
-CELLS = """
+IS_MEAN = (
+    "(catalogue.unit in ('weeks', 'ratio') "
+    "or catalogue.unit = 'pounds' and catalogue.denominator_definition is not null)"
+)
+"""A figure for each of so many, whose sum is no count of children."""
+
+# What counts persons, and means over persons: who reads how many a mean is over counts children.
+CELLS = f"""
     with persons as (
         select indicator.*, catalogue.unit
         from dashboard.indicator
         inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
-        where catalogue.is_person_count or catalogue.unit in ('weeks', 'ratio')
+        where catalogue.is_person_count or {IS_MEAN}
     ),
 
     -- a value with nothing in a period may have no row there; where it has to be withheld it needs one
@@ -97,6 +104,7 @@ def suppress(connection: duckdb.DuckDBPyConnection, board: DisclosureControl, pu
     Columns are the mart's, with what is withheld empty, and ``suppressed``, ``shown`` (the figure as text), ``lower``
     and ``upper`` (Wilson's 95 % interval of a percentage). The public's has the catalogue's public indicators alone.
     """
+    make_period_macro(connection)
     connection.execute(f"create or replace temporary table cell as {CELLS}")
     flags = {audience: np.zeros(_count(connection), dtype=bool) for audience in AUDIENCES}
     for family in _families([part for indicator in _indicators(connection) for part in _parts_of(indicator)]):
@@ -304,7 +312,7 @@ def _published(audience: str, round_to: int) -> str:
         select
             indicator.*,
             catalogue.unit,
-            catalogue.unit in ('weeks', 'ratio') as is_mean,
+            {IS_MEAN} as is_mean,
             (catalogue.is_person_count or is_mean) and {str(round_to > 1).lower()} as is_rounded,
             coalesce(pattern.{audience}, false) as is_withheld
         from dashboard.indicator
@@ -391,10 +399,8 @@ def _published(audience: str, round_to: int) -> str:
                 and now.period_kind = before.period_kind
                 and now.breakdown = before.breakdown
                 and now.breakdown_value = before.breakdown_value
-                and before.period_end = case now.period_kind
-                    when 'year_to_date' then last_day((now.period_end - interval 1 year)::date)
-                    else (now.period_start - 1)::date
-                end
+                and before.period_end
+                = indicators.end_before(now.period_kind, now.period_start, now.period_end)
         left join cells as year_before
             on
                 now.indicator_id = year_before.indicator_id

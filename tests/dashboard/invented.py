@@ -283,6 +283,8 @@ class Check:
     owner: str
     outcome: str
     failed_rows: int
+    seconds: float = 0.0
+    has_run: bool = True
 
 
 CHECKS = [

@@ -13,7 +13,7 @@ from sqlfluff import lint
 from sqlfluff.core import FluffConfig
 
 from connectors.contract import all_contracts, read_contract
-from dashboard.definitions import CATALOGUE, CatalogueUnreadable, read_catalogue, the_catalogue
+from dashboard.definitions import CATALOGUE, PEOPLE_BREAKDOWNS, CatalogueUnreadable, read_catalogue, the_catalogue
 from synthetic.corporate import ACTIONS, TARGETS
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,15 @@ def test_every_indicator_says_all_that_a_board_member_may_ask() -> None:
 def test_what_targets_and_the_improvement_plan_name_is_in_the_catalogue() -> None:
     named = {name for name, *_ in TARGETS} | {name for *_, name in ACTIONS}
     assert named - {"plans_audited"} <= IDS
+
+
+def test_a_share_of_what_is_no_child_is_not_shown_by_who_the_children_are() -> None:
+    catalogue = the_catalogue()
+    for indicator in catalogue.indicators:
+        of_its_own = {*catalogue.populations[indicator.population].breakdowns}
+        by_people = {*indicator.breakdowns} & {*PEOPLE_BREAKDOWNS} - of_its_own
+        if indicator.unit == "percent" and not indicator.is_person_count:
+            assert not by_people, indicator.id
 
 
 def test_benchmarks_are_figures_that_the_release_gives() -> None:
