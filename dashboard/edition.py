@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 
 from connectors.configuration import DashboardSettings
 from dashboard.signals import find_signals
 from dashboard.suppression import suppress
+from operations.store import RuleOutcome
 
 PRODUCT = "dashboard"
 SITES = {"board": "site", "public": "public"}
@@ -20,38 +21,6 @@ PACK, WORKBOOK = "board-pack.pdf", "indicators.xlsx"
 PERIOD_KINDS = ("month", "quarter", "year_to_date", "calendar_year", "academic_year")
 LATE_COMMENT_RATINGS = ("red",)
 """The ratings that an accountable manager has to comment on."""
-
-
-class CheckOutcome(Protocol):
-    """What an edition says of a check."""
-
-    @property
-    def dataset(self) -> str:
-        """The contract it stands in."""
-
-    @property
-    def rule_id(self) -> str:
-        """The rule."""
-
-    @property
-    def name(self) -> str:
-        """What it says."""
-
-    @property
-    def severity(self) -> str:
-        """Error, query or warning."""
-
-    @property
-    def owner(self) -> str:
-        """Who mends what it finds."""
-
-    @property
-    def outcome(self) -> str:
-        """Passed, failed, crashed or skipped."""
-
-    @property
-    def failed_rows(self) -> int:
-        """How many rows failed."""
 
 
 def write_tables(connection: duckdb.DuckDBPyConnection, settings: DashboardSettings, la_name: str) -> None:
@@ -112,7 +81,7 @@ def write_tables(connection: duckdb.DuckDBPyConnection, settings: DashboardSetti
     )
 
 
-def note_checks(connection: duckdb.DuckDBPyConnection, results: Iterable[CheckOutcome]) -> None:
+def note_checks(connection: duckdb.DuckDBPyConnection, results: Iterable[RuleOutcome]) -> None:
     """Writes how each check ended, which the page on how the dashboard was made tells."""
     connection.execute(
         "create or replace table dashboard.check_outcome "

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import xlsxwriter
 
+from connectors.spreadsheets import ROW_BY_ROW, write_sheet
 from dashboard.edition import PERIOD_KINDS, Edition, Figure, Indicator
 from dashboard.suppression import NOT_AVAILABLE, WITHHELD
 from dashboard.wording import KINDS, RATINGS, SIGNALS, breakdown_name, day_name, period_name, unit_name
 
-SETTINGS = {
-    "constant_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "default_date_format": "dd/mm/yyyy",
-}
 FIGURE_HEADINGS = (
     "Indicator",
     "Kind of period",
@@ -47,17 +39,17 @@ FIGURE_HEADINGS = (
 
 def write_workbook(edition: Edition, out: Path) -> None:
     """Writes the edition's definitions, totals of every period, and breakdowns of the last periods."""
-    with xlsxwriter.Workbook(str(out), SETTINGS) as book:
+    with xlsxwriter.Workbook(str(out), ROW_BY_ROW) as book:
         book.set_properties({"title": f"{edition.la_name} SEND dashboard, {day_name(edition.as_at)}"})
-        _write_sheet(book, "About", ("What", "Value"), _about(edition))
-        _write_sheet(book, "Overview", _OVERVIEW_HEADINGS, map(_overview_row, edition.indicators))
+        write_sheet(book, "About", ("What", "Value"), _about(edition))
+        write_sheet(book, "Overview", _OVERVIEW_HEADINGS, map(_overview_row, edition.indicators))
         totals = (
             _figure_row(indicator, figure)
             for indicator in edition.indicators
             for kind in PERIOD_KINDS
             for figure in indicator.totals.get(kind, ())
         )
-        _write_sheet(book, "Totals", FIGURE_HEADINGS, totals)
+        write_sheet(book, "Totals", FIGURE_HEADINGS, totals)
         groups = (
             _figure_row(indicator, figure)
             for indicator in edition.indicators
@@ -65,14 +57,14 @@ def write_workbook(edition: Edition, out: Path) -> None:
             for by_kind in values.values()
             for figure in by_kind.values()
         )
-        _write_sheet(book, "Groups, last periods", FIGURE_HEADINGS, groups)
-        _write_sheet(book, "Definitions", _DEFINITION_HEADINGS, map(_definition_row, edition.indicators))
+        write_sheet(book, "Groups, last periods", FIGURE_HEADINGS, groups)
+        write_sheet(book, "Definitions", _DEFINITION_HEADINGS, map(_definition_row, edition.indicators))
         if edition.actions:
             actions = (
                 (a.action_id, a.area, a.action, a.officer, a.due_date, a.latest_rating, a.latest_rated_date)
                 for a in edition.actions
             )
-            _write_sheet(book, "Improvement plan", _ACTION_HEADINGS, actions)
+            write_sheet(book, "Improvement plan", _ACTION_HEADINGS, actions)
 
 
 _OVERVIEW_HEADINGS = ("Priority", "Indicator", "Period", "Figure", "Rating", "Target", "Year to date", "Signal")
@@ -144,31 +136,3 @@ def _definition_row(indicator: Indicator) -> tuple[Any, ...]:
         indicator.source,
         indicator.statutory_basis,
     )
-
-
-def _write_sheet(book: Any, name: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    sheet = book.add_worksheet(name)
-    sheet.freeze_panes(1, 0)
-    bold = book.add_format({"bold": True})
-    for position, heading in enumerate(headings):
-        sheet.set_column(position, position, max(14, len(heading) + 2))
-        sheet.write_string(0, position, heading, bold)
-    count = 0
-    for row in rows:
-        count += 1
-        for position, value in enumerate(row):
-            _write_cell(sheet, count, position, value)
-    sheet.autofilter(0, 0, count, len(headings) - 1)
-
-
-def _write_cell(sheet: Any, row: int, position: int, value: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool):
-        sheet.write_string(row, position, "yes" if value else "no")
-    elif isinstance(value, date):
-        sheet.write_datetime(row, position, value)
-    elif isinstance(value, int | float):
-        sheet.write_number(row, position, value)
-    else:
-        sheet.write_string(row, position, str(value))

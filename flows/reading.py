@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from connectors.configuration import read_configuration
 from connectors.errors import SendError
 from connectors.failed_loads import FailedLoad, failed_loads
 from connectors.freshness import Freshness, Volume, freshness, volumes
-from connectors.spreadsheets import safe_cell
+from connectors.spreadsheets import ROW_BY_ROW, safe_cell, write_sheet
 from flows.summary import ProductLine, failures_as_markdown
 from operations.deliveries import Delivery, last_deliveries
 from operations.jobs import PastRun, last_delivered, past_runs
@@ -29,7 +28,7 @@ from operations.store import OperationsStore
 from warehouse.home import Home
 from warehouse.publication import product_file, standing_publication
 
-EXCEL_ROWS, EXCEL_CELL, EXCEL_SHEET_NAME = 1_048_576, 32_767, 31
+EXCEL_SHEET_NAME = 31
 
 
 class NothingPublished(SendError):
@@ -38,10 +37,6 @@ class NothingPublished(SendError):
 
 class CannotWrite(SendError):
     """A file that was asked for cannot be written."""
-
-
-class ListTooLong(SendError):
-    """A list has more rows than the form it is wanted in can hold."""
 
 
 @dataclass(frozen=True)
@@ -301,49 +296,8 @@ def rows_in_batches(answer: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ..
 def write_workbook(out: Path, sheets: Iterable[Sheet]) -> list[int]:
     """Writes an Excel workbook that its owner alone may read; gives each sheet's number of rows.
 
-    Every text is written as text: none becomes a formula, a link or a number. Raises ``ListTooLong`` past Excel's rows
+    Every text is written as text: none becomes a formula, a link or a number. Raises ``SheetTooLong`` past Excel's rows
     and ``CannotWrite``.
     """
-    settings = {
-        "constant_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-        "default_date_format": "dd/mm/yyyy",
-    }
-    with xlsxwriter.Workbook(str(_private(out)), settings) as book:
-        return [_write_sheet(book, sheet) for sheet in sheets]
-
-
-def _write_sheet(book: Any, contents: Sheet) -> int:
-    sheet = book.add_worksheet(contents.name)
-    sheet.freeze_panes(1, 0)
-    bold = book.add_format({"bold": True})
-    for position, heading in enumerate(contents.headings):
-        sheet.set_column(position, position, max(12, len(heading) + 2))
-        sheet.write_string(0, position, heading, bold)
-    count = 0
-    for row in contents.rows:
-        count += 1
-        if count >= EXCEL_ROWS:
-            raise ListTooLong(
-                f"{contents.name} has more rows than Excel can hold. Take it as CSV (send lists NAME --csv FILE), or "
-                "as Parquet from the product's folder."
-            )
-        for position, value in enumerate(row):
-            _write_cell(sheet, count, position, value)
-    sheet.autofilter(0, 0, count, len(contents.headings) - 1)
-    return count
-
-
-def _write_cell(sheet: Any, row: int, position: int, value: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool):
-        sheet.write_string(row, position, "yes" if value else "no")
-    elif isinstance(value, datetime | date):
-        sheet.write_datetime(row, position, value)
-    elif isinstance(value, int | float | Decimal):
-        sheet.write_number(row, position, value)
-    else:
-        sheet.write_string(row, position, str(value)[:EXCEL_CELL])
+    with xlsxwriter.Workbook(str(_private(out)), ROW_BY_ROW) as book:
+        return [write_sheet(book, sheet.name, sheet.headings, sheet.rows) for sheet in sheets]

@@ -9,18 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from operations.schema import PublicationRecord, RunRecord
-from operations.store import OperationsStore, RunOutcome
-
-_RUN = [
-    RunRecord.run_id,
-    RunRecord.as_at,
-    RunRecord.known_at,
-    RunRecord.started_at,
-    RunRecord.finished_at,
-    RunRecord.outcome,
-    RunRecord.stage,
-    RunRecord.seconds,
-]
+from operations.store import RUN_COLUMNS, OperationsStore, RunOutcome
 
 
 @dataclass(frozen=True)
@@ -46,7 +35,9 @@ class Standing:
 
 def runs(store: OperationsStore, *, offset: int = 0, limit: int) -> list[RunOutcome]:
     """Runs, the newest first."""
-    query = select(*_RUN).order_by(RunRecord.started_at.desc(), RunRecord.run_id.desc()).offset(offset).limit(limit)
+    query = (
+        select(*RUN_COLUMNS).order_by(RunRecord.started_at.desc(), RunRecord.run_id.desc()).offset(offset).limit(limit)
+    )
     with store.reading() as connection:
         return [RunOutcome(**row) for row in connection.execute(query).mappings()]
 
@@ -60,7 +51,7 @@ def count_runs(store: OperationsStore) -> int:
 def run(store: OperationsStore, run_id: str) -> RunOutcome | None:
     """One run."""
     with store.reading() as connection:
-        row = connection.execute(select(*_RUN).where(RunRecord.run_id == run_id)).mappings().first()
+        row = connection.execute(select(*RUN_COLUMNS).where(RunRecord.run_id == run_id)).mappings().first()
     return RunOutcome(**row) if row else None
 
 

@@ -65,6 +65,13 @@ _OF_KNOWN = (FindingRecord.finding_key, FindingRecord.owner, FindingRecord.organ
 _OF_SEEN = (FindingSeen.finding_key, FindingSeen.owner, FindingSeen.organisation)
 
 
+RUN_COLUMNS = tuple(
+    getattr(RunRecord, name)
+    for name in ("run_id", "as_at", "known_at", "started_at", "finished_at", "outcome", "stage", "seconds")
+)
+"""What ``RunOutcome`` tells of a run."""
+
+
 class StoreUnavailable(SendError):
     """The operations store cannot be opened."""
 
@@ -356,18 +363,7 @@ class OperationsStore:
         with self.reading() as connection:
             row = (
                 connection.execute(
-                    select(
-                        RunRecord.run_id,
-                        RunRecord.as_at,
-                        RunRecord.known_at,
-                        RunRecord.started_at,
-                        RunRecord.finished_at,
-                        RunRecord.outcome,
-                        RunRecord.stage,
-                        RunRecord.seconds,
-                    )
-                    .order_by(RunRecord.started_at.desc(), RunRecord.run_id.desc())
-                    .limit(1)
+                    select(*RUN_COLUMNS).order_by(RunRecord.started_at.desc(), RunRecord.run_id.desc()).limit(1)
                 )
                 .mappings()
                 .first()

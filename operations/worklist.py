@@ -20,17 +20,11 @@ import xlsxwriter
 
 from connectors.errors import FileRefused, SendError
 from connectors.readers.excel import open_workbook
+from connectors.spreadsheets import ROW_BY_ROW, write_cell
 from operations.triage import EVERY, Acted, ActRefused, Filter, Finding, Triage, required
 
 SHEET = "Findings"
 MOST_ROWS = 200_000
-SETTINGS = {
-    "constant_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "default_date_format": "dd/mm/yyyy",
-}
 TO_READ = ("severity", "what is wrong", "what to do", "child", "extract", "record", "item", "file", "row", "since")
 TO_WRITE = ("status", "assignee", "until", "note")
 AS_SENT = ("finding", "version", "status as sent", "assignee as sent", "until as sent")
@@ -85,7 +79,7 @@ def write_worklist(triage: Triage, wanted: Filter, out: Path, *, is_showing_reco
         out.chmod(0o600)
     except OSError as error:
         raise SendError(f"{out} cannot be written: {error.strerror}. Name another file.") from None
-    with xlsxwriter.Workbook(str(out), SETTINGS) as book:
+    with xlsxwriter.Workbook(str(out), ROW_BY_ROW) as book:
         _write_guide(book)
         sheet = book.add_worksheet(SHEET)
         sheet.activate()
@@ -97,7 +91,7 @@ def write_worklist(triage: Triage, wanted: Filter, out: Path, *, is_showing_reco
         sheet.freeze_panes(1, 0)
         for number, finding in enumerate(found, start=1):
             for position, value in enumerate(_cells(finding, is_showing_records=is_showing_records)):
-                _write_cell(sheet, number, position, value)
+                write_cell(sheet, number, position, value)
         last = max(1, len(found))
         sheet.autofilter(0, 0, last, len(HEADINGS) - 1)
         column = HEADINGS.index("status")
@@ -137,17 +131,6 @@ def _cells(finding: Finding, *, is_showing_records: bool) -> tuple[Any, ...]:
         *(finding.record_id if is_showing_records else None, finding.item, finding.source_file, finding.source_row),
         *(finding.opened_at.date(), *as_sent, None, finding.finding_key, finding.version, *as_sent),
     )
-
-
-def _write_cell(sheet: Any, row: int, position: int, value: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, date):
-        sheet.write_datetime(row, position, value)
-    elif isinstance(value, int):
-        sheet.write_number(row, position, value)
-    else:
-        sheet.write_string(row, position, str(value)[:32_767])
 
 
 @dataclass(frozen=True)
@@ -369,5 +352,5 @@ def _refuse_active_content(path: Path) -> None:
                         if FORMULA.search(before[-64:] + piece):
                             raise FileRefused("It holds formulas. Put their values in their place, and send it again.")
                         before = piece
-    except (BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
+    except (BadZipFile, OSError, ValueError, RuntimeError):
         raise FileRefused("It is no workbook of the kind .xlsx. Save it as .xlsx.") from None

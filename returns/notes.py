@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import xlsxwriter
 
+from connectors.spreadsheets import AS_TEXT, write_sheet
 from returns.differences import Difference
 from returns.specification import Specification, unverified
 from returns.standing import CheckedReturn, counts_by_rule
-
-AS_TEXT = {
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "default_date_format": "dd/mm/yyyy",
-}
 
 
 def write_notes(path: Path, checked: CheckedReturn, specification: Specification) -> None:
@@ -65,32 +58,15 @@ def write_notes(path: Path, checked: CheckedReturn, specification: Specification
     of_corrections = ("correction", "child_id", "record", "item", "reason", "proposed by", "approved by", "until")
     headings = ("rule", "child_id", "table", "item", "explanation", "author", "written on", "for the return of")
     with xlsxwriter.Workbook(str(path), AS_TEXT) as book:
-        _sheet(book, "Cover", ("what", "value"), cover)
+        write_sheet(book, "Cover", ("what", "value"), cover)
         rules = counts_by_rule(checked.findings)
-        _sheet(book, "Rules", ("severity", "rule", "what it says", "found", "explained"), rules)
-        _sheet(book, "Cases", headings, cases)
-        _sheet(book, "Corrections", of_corrections, corrected)
+        write_sheet(book, "Rules", ("severity", "rule", "what it says", "found", "explained"), rules)
+        write_sheet(book, "Cases", headings, cases)
+        write_sheet(book, "Corrections", of_corrections, corrected)
 
 
 def write_differences(path: Path, changed: Sequence[Difference]) -> None:
     """Writes what changed since the last version, a line an item. Personal data, as the return is."""
     rows = [(d.kind, d.module, d.person_id, d.requests_id, d.number, d.item, d.was, d.now) for d in changed]
     with xlsxwriter.Workbook(str(path), AS_TEXT) as book:
-        _sheet(book, "Differences", ("kind", "module", "person", "request", "number", "item", "was", "now"), rows)
-
-
-def _sheet(book: Any, name: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    sheet = book.add_worksheet(name)
-    sheet.freeze_panes(1, 0)
-    bold = book.add_format({"bold": True})
-    for position, heading in enumerate(headings):
-        sheet.set_column(position, position, max(14, len(heading) + 2))
-        sheet.write_string(0, position, heading, bold)
-    for number, row in enumerate(rows, start=1):
-        for position, value in enumerate(row):
-            if isinstance(value, date | datetime):
-                sheet.write_datetime(number, position, value)
-            elif isinstance(value, int):
-                sheet.write_number(number, position, value)
-            elif value is not None:
-                sheet.write_string(number, position, str(value))
+        write_sheet(book, "Differences", ("kind", "module", "person", "request", "number", "item", "was", "now"), rows)

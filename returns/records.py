@@ -15,7 +15,7 @@ import xlsxwriter
 
 from connectors.contract import read_contract
 from connectors.errors import ConfigurationError
-from returns.notes import AS_TEXT
+from connectors.spreadsheets import AS_TEXT
 from returns.tables import literal, quoted
 
 EXTRACT = "ehc_case"

@@ -18,6 +18,7 @@ import xlsxwriter
 
 from connectors.errors import FileRefused
 from connectors.readers.excel import open_workbook
+from connectors.spreadsheets import ROW_BY_ROW
 from returns.specification import Item, Module, Specification
 from returns.surveys import survey_of_year
 from returns.tables import (
@@ -36,13 +37,7 @@ TEMPLATE_SHEET = "Data Entry Template"
 MAX_ROWS, MAX_TEXT = 1_048_576, 32_767
 PERSON_ID, REQUEST_ID, LA, RECORD_TYPE = "Person ID", "Requests record ID", "LA", "Record Type"
 NOTE = re.compile(r"\((this must|from header).*\)", re.IGNORECASE)
-SETTINGS = {
-    "constant_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "default_date_format": "yyyy-mm-dd",
-}
+SETTINGS = {**ROW_BY_ROW, "default_date_format": "yyyy-mm-dd"}
 KEY_TAGS = {"person_id": "persontableid", "requests_id": "requeststableid"}
 KEY_LABELS = {"person_id": PERSON_ID, "requests_id": REQUEST_ID}
 

@@ -271,7 +271,7 @@ def _read_release(path: Path, modified: int, size: int) -> Release:
         with zipfile.ZipFile(path) as release:
             members = _members(release, path.name)
             figures = [figure for file in FILES for figure in _figures(release, members[file], file, path.name)]
-    except (zipfile.BadZipFile, zlib.error, UnicodeDecodeError, csv.Error, OSError, RuntimeError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, UnicodeDecodeError, csv.Error, OSError, RuntimeError):
         raise ConfigurationError(
             f"{path.name} is not a readable zip of CSV files. Download DfE's release again."
         ) from None
