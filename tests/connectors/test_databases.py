@@ -67,9 +67,9 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlalchemy.Engine]:
+def postgresql() -> Iterator[sqlalchemy.Engine]:
     """A PostgreSQL server of the test's own, holding a case system."""
-    with servers.postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+    with servers.postgresql() as url:
         engine = sqlalchemy.create_engine(url)
         with engine.begin() as connection:
             connection.exec_driver_sql(CASES)

@@ -24,8 +24,8 @@ ROWS = [("K1", "Okafor", "Ada", "2012-03-04"), ("K2", "Smith", "Ben", "2013-06-0
 
 @pytest.fixture(scope="module", params=["postgresql", "mariadb"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    start = {"postgresql": servers.postgresql, "mariadb": servers.mariadb}[request.param]
-    with start(tmp_path_factory.mktemp(request.param)) as address:
+    is_mariadb = request.param == "mariadb"
+    with servers.mariadb(tmp_path_factory.mktemp("mariadb")) if is_mariadb else servers.postgresql() as address:
         engine = sqlalchemy.create_engine(address)
         yield engine
         engine.dispose()

@@ -15,14 +15,26 @@ from typing import Any
 
 import pytest
 
+from connectors.errors import SendError
 from flows.run import Run
 from flows.server import Server
 from flows.settings import PREFECT_DEFAULTS, TELEMETRY_OFF
-from flows.summary import RunSummary
+from flows.summary import LoadLine, RunSummary
 from warehouse.home import Home
 
 WORDS = re.compile(r"[^\s\"'<>,;()|]+")
 SMALL_BOROUGH = ["--children", "2500"]
+
+
+def load_what_can_be(run: Run) -> None:
+    """The loads of a night as the flow has them: one that fails is noted, and the others go on."""
+    outcomes: list[LoadLine | BaseException] = []
+    for extract in run.extracts:
+        try:
+            outcomes.append(run.load(extract))
+        except SendError as error:
+            outcomes.append(error)
+    run.note_loads(outcomes)
 
 
 @dataclass

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 from python_calamine import CalamineWorkbook
 
 from flows.reading import write_list_workbook
-from tests.flows.conftest import SendHome
+from tests.flows.conftest import PrefectServer, SendHome
 from warehouse.home import Home
 
 RunHome = tuple[SendHome, subprocess.CompletedProcess[str]]
@@ -35,9 +37,25 @@ def test_rows_read_are_rows_loaded_and_quarantined_for_every_load(run_home: RunH
     assert wrong == []
 
 
-def test_a_second_run_with_nothing_new_loads_nothing_and_leaves_what_stands(home: SendHome) -> None:
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer) -> tuple[SendHome, dict[str, Any]]:
+    """A tiny borough's home after one run, and what that answered. Tests work on a copy of it."""
+    home = SendHome(tmp_path_factory.mktemp("once") / "home", prefect_server.api_url)
     home.send("demo", "--children", "200")
-    first = home.answer("run")
+    return home, home.answer("run")
+
+
+@pytest.fixture
+def copied(once: tuple[SendHome, dict[str, Any]], tmp_path: Path) -> tuple[SendHome, dict[str, Any]]:
+    home, answered = once
+    shutil.copytree(home.folder, tmp_path / "home", symlinks=True)
+    return SendHome(tmp_path / "home", home.prefect_api), answered
+
+
+def test_a_second_run_with_nothing_new_loads_nothing_and_leaves_what_stands(
+    copied: tuple[SendHome, dict[str, Any]],
+) -> None:
+    home, first = copied
     again = home.answer("run")
     assert not again["is_anything_new"]
     assert sum(load["rows_read"] for load in again["loads"]) == 0
@@ -46,9 +64,9 @@ def test_a_second_run_with_nothing_new_loads_nothing_and_leaves_what_stands(home
     assert [p["published_from"] for p in again["products"]] == [p["published_from"] for p in first["products"]]
 
 
-def test_the_same_day_rebuilt_gives_the_same_bytes(home: SendHome) -> None:
-    home.send("demo", "--children", "200")
-    known_at = home.answer("run")["known_at"]
+def test_the_same_day_rebuilt_gives_the_same_bytes(copied: tuple[SendHome, dict[str, Any]]) -> None:
+    home, answered = copied
+    known_at = answered["known_at"]
     first = (home.folder / "published" / "lists" / "list_children_with_plans.parquet").read_bytes()
     home.answer("run", "--as-at", "2026-06-01")
     other_day = (home.folder / "published" / "lists" / "list_children_with_plans.parquet").read_bytes()

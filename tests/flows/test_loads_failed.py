@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from connectors.configuration import read_configuration
-from connectors.errors import SendError
 from connectors.failed_loads import FailedLoad
 from connectors.load import load_extract
 from flows.reading import current_status
 from flows.run import Run
-from flows.summary import LoadLine, RunSummary
+from flows.summary import RunSummary
+from tests.flows.conftest import load_what_can_be
 from warehouse.build import DbtProject
 from warehouse.home import Home
 
@@ -47,13 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 def load_all(home: Home) -> RunSummary:
     with Run.begin(home, as_at=None, known_at=None) as run:
-        outcomes: list[LoadLine | BaseException] = []
-        for extract in run.extracts:
-            try:
-                outcomes.append(run.load(extract))
-            except SendError as error:
-                outcomes.append(error)
-        run.note_loads(outcomes)
+        load_what_can_be(run)
         return run.summary()
 
 

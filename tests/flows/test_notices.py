@@ -21,10 +21,10 @@ from flows import notices
 from flows.channels import NoticeAddress
 from flows.notices import KINDS, anchor
 from flows.run import Run
-from flows.summary import LoadLine, ProductLine
+from flows.summary import ProductLine
 from operations.notices import Notice, standing_notices
 from operations.store import OperationsStore
-from tests.flows.conftest import PrefectServer
+from tests.flows.conftest import PrefectServer, load_what_can_be
 from warehouse.build import DbtProject
 from warehouse.home import Home
 
@@ -57,13 +57,7 @@ def night(home: Home, failing: BaseException | None = None) -> str | None:
     before = set(home.notices.glob("*.md"))
     try:
         with Run.begin(home, as_at=None, known_at=None) as run:
-            outcomes: list[LoadLine | BaseException] = []
-            for extract in run.extracts:
-                try:
-                    outcomes.append(run.load(extract))
-                except SendError as error:
-                    outcomes.append(error)
-            run.note_loads(outcomes)
+            load_what_can_be(run)
             if failing:
                 raise failing
     except SendError:

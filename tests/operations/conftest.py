@@ -18,8 +18,8 @@ Open = Callable[[], OperationsStore]
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlalchemy.Engine]:
-    with servers.postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+def postgresql() -> Iterator[sqlalchemy.Engine]:
+    with servers.postgresql() as url:
         engine = sqlalchemy.create_engine(url)
         yield engine
         engine.dispose()

@@ -49,8 +49,8 @@ print(json.dumps({"versions": len(seen), "rounds": rounds}))
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlalchemy.Engine]:
-    with servers.postgresql(tmp_path_factory.mktemp("postgresql")) as url:
+def server() -> Iterator[sqlalchemy.Engine]:
+    with servers.postgresql() as url:
         engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
         yield engine
         engine.dispose()

@@ -21,6 +21,7 @@ from tests.warehouse.conftest import (
     SEN2_TABLES,
     Build,
     Dbt,
+    Warehouse,
     build_after_checks,
     dbt_folders,
 )
@@ -35,6 +36,7 @@ from tests.warehouse.landed import (
     request,
     visit,
 )
+from warehouse.home import Home
 
 MARTS = ("core", "lists", "sen2", "annex_a", "dashboard")
 
@@ -167,10 +169,12 @@ def test_telemetry_is_off() -> None:
     assert "send_anonymous_usage_stats: false" in (PROJECT / "dbt_project.yml").read_text()
 
 
-def test_a_model_that_breaks_its_contract_stops_the_build(dbt: Dbt, build: Build) -> None:
+def test_a_model_that_breaks_its_contract_stops_the_build(build: Build) -> None:
     warehouse = build({"ehc_case__child": [case("K1")]})
     with pytest.raises(duckdb.Error, match=r"breaks its contract .*child_id date"):
-        warehouse.connection.execute(contract_check(dbt, "dim_child").replace("'child_id varchar'", "'child_id date'"))
+        warehouse.connection.execute(
+            contract_check(warehouse, "dim_child").replace("'child_id varchar'", "'child_id date'")
+        )
 
 
 @pytest.mark.parametrize(
@@ -181,21 +185,21 @@ def test_a_model_that_breaks_its_contract_stops_the_build(dbt: Dbt, build: Build
     ],
 )
 def test_rows_that_break_their_models_contract_stop_the_build(
-    dbt: Dbt, build: Build, tmp_path: Path, change: str, complaint: str
+    build: Build, tmp_path: Path, change: str, complaint: str
 ) -> None:
     warehouse = build({"ehc_case__child": [case("K1")]})
     warehouse.connection.close()
     shutil.copy(warehouse.path, tmp_path / warehouse.path.name)
     with duckdb.connect(str(tmp_path / warehouse.path.name)) as connection:
-        connection.execute(contract_check(dbt, "dim_child"))
+        connection.execute(contract_check(warehouse, "dim_child"))
         connection.execute(change)
         with pytest.raises(duckdb.Error, match=complaint):
-            connection.execute(contract_check(dbt, "dim_child"))
+            connection.execute(contract_check(warehouse, "dim_child"))
 
 
-def contract_check(dbt: Dbt, name: str) -> str:
+def contract_check(warehouse: Warehouse, name: str) -> str:
     """The check of one model's contract, as dbt ran it."""
-    run = dbt.target / "run" / "send_warehouse" / "models" / "core" / f"{name}.sql"
+    run = Home(warehouse.path.parents[1]).dbt_target / "run" / "send_warehouse" / "models" / "core" / f"{name}.sql"
     text = run.read_text()
     return text[text.index("with built as") :]
 
@@ -217,7 +221,7 @@ def test_sqlfluff_finds_nothing_to_say() -> None:
 
 
 def test_findings_become_the_list_of_records_to_correct(dbt: Dbt, build: Build) -> None:
-    warehouse = build({})
+    warehouse = build({}, is_counting=True)
     finding = {"finding_key": "f1", "rule_id": "upn_check_letter_wrong", "severity": "error", "state": "new"}
     where = {"source_file": "child.csv", "source_row": 7, "first_seen_at": datetime(2025, 6, 30, 20)}
     build_after_checks(dbt, warehouse, [{**finding, **where}])
