@@ -105,6 +105,12 @@ def bare_statements(target: Path) -> list[str]:
     return statements
 
 
+def seed_rows(warehouse: Path) -> dict[str, Any]:
+    """The rows of dbt's seeds, by name, of a warehouse that it has built."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return {name: connection.sql(f"from reference.{name}").to_arrow_table() for name in SEEDS}
+
+
 def build_bare(connection: duckdb.DuckDBPyConnection, statements: Sequence[str], seeds: Mapping[str, Any]) -> None:
     """Runs ``bare_statements`` on a file that holds what has landed, with the rows that dbt's seeds hold."""
     connection.execute("create schema if not exists reference")
@@ -137,8 +143,7 @@ def compare_build(home: Home, rounds: int) -> tuple[float, float, float, float]:
     register_sources(configuration, home, moment)
     project.build("--write-json")
     statements = bare_statements(home.dbt_target)
-    with duckdb.connect(str(home.building), read_only=True) as connection:
-        seeds = {name: connection.sql(f"from reference.{name}").to_arrow_table() for name in SEEDS}
+    seeds = seed_rows(home.building)
     with_dbt, bare = [], []
     for _ in range(rounds):
         started = time.perf_counter()
