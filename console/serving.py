@@ -55,6 +55,7 @@ def serve_console(
         lifespan="off",
     )
     with settings.bind_socket() as listening:
+        listening.listen(settings.backlog)  # a browser that comes before the application is ready waits for it
         tell(public or _address(listening, certificate is not None))
         uvicorn.Server(settings).run(sockets=[listening])
 

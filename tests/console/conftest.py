@@ -21,6 +21,7 @@ from console.application import create_app
 from console.context import Console
 from operations import passwords
 from operations.accounts import ADMINISTRATOR, RETURN_OFFICER, STEWARD, VIEWER
+from tests.connectors import servers
 from tests.console.nights import Council
 from warehouse.home import Home
 
@@ -85,8 +86,24 @@ def opened(council: Council, *, is_secure: bool = False) -> Iterator[Console]:
     store.close()
 
 
+ON_BOTH_STORES = pytest.mark.parametrize("operations_store", ["sqlite", "postgresql"], indirect=True, scope="module")
+"""Runs each test of a module with the operations store in SQLite and in a real PostgreSQL."""
+
+
 @pytest.fixture(scope="module")
-def council(tmp_path_factory: pytest.TempPathFactory) -> Council:
+def operations_store(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the council keeps its operations store: in its home, or in a PostgreSQL server of the module's own."""
+    kind = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
+        yield kind
+        return
+    with servers.postgresql() as url, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SEND_OPERATIONS_URL", url.render_as_string(hide_password=False))
+        yield kind
+
+
+@pytest.fixture(scope="module")
+def council(operations_store: str, tmp_path_factory: pytest.TempPathFactory) -> Council:
     """A council after its first night."""
     made = Council(Home(tmp_path_factory.mktemp("home"))).begin()
     made.night()

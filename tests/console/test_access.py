@@ -18,9 +18,10 @@ from console.context import Console
 from operations.accounts import ROLES
 from operations.sessions import IDLE
 from operations.triage import Filter
-from tests.console.conftest import ADDRESS, PASSWORD, TOKEN, Browser, SignedIn, Visit, opened
+from tests.console.conftest import ADDRESS, ON_BOTH_STORES, PASSWORD, TOKEN, Browser, SignedIn, Visit, opened
 from tests.console.nights import FORENAME, NHS_NUMBER, SURNAME, UPN, Council
 
+pytestmark = ON_BOTH_STORES
 ALL, WORKERS, OFFICERS = set(ROLES), {"steward", "return_officer", "administrator"}, {"return_officer", "administrator"}
 ADMINISTRATORS = {"administrator"}
 RULES: dict[tuple[str, str], set[str]] = {

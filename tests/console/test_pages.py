@@ -13,9 +13,10 @@ import pytest
 from connectors.readers import excel
 from console.context import Console
 from operations.triage import Filter, Finding
-from tests.console.conftest import TOKEN, Answer, SignedIn
+from tests.console.conftest import ON_BOTH_STORES, TOKEN, Answer, SignedIn
 from tests.console.nights import Council
 
+pytestmark = ON_BOTH_STORES
 CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""From a failed check to a corrected record: by the command line, by the workbook, and by a correction.
+"""From a failed check to a corrected record: by the command line, by the workbook, by the pages and by a correction.
 
 One small borough with planted faults, and three nights: what is found, what people and sources do, what it comes to.
 """
@@ -7,35 +7,47 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, expect
 from python_calamine import CalamineWorkbook
 from typer.testing import CliRunner
 from xlsxwriter import Workbook
 
+from connectors.configuration import read_configuration
 from connectors.errors import SendError
+from console.application import create_app
+from console.context import Console
 from flows.command_line import app
 from flows.run import Run
 from operations.store import OperationsStore
 from returns.notes import write_notes
 from returns.specification import read_specification
 from returns.standing import check_return
+from tests.browser import Opener
+from tests.console.conftest import PASSWORD, served
+from tests.console.test_in_browser import act as act_on_page
+from tests.console.test_in_browser import sign_in
 from tests.flows.conftest import SendHome
 from warehouse.home import Home
 from warehouse.publication import standing_publication
 
-BY_COMMAND, BY_WORKBOOK, BY_CORRECTION, WAIVED = (
+BY_COMMAND, BY_WORKBOOK, BY_CORRECTION, WAIVED, BY_PAGE = (
     "placement_leaving_before_entry",
     "request_outcome_without_date",
     "assessment_outcome_without_date",
     "plan_transferred_in_without_date",
+    "exception_reason_missing",
 )
 """A planted fault of each kind: its rule."""
 THE_DAY = "2026-10-01"
+STEWARD_OF_PAGES = "d.steward"
 
 
 @dataclass
@@ -106,8 +118,23 @@ def fill_in(path: Path, changes: dict[str, dict[str, str]]) -> None:
                 sheet.write(place, position, str(value) if not isinstance(value, float) else int(value))
 
 
+@contextmanager
+def pages(office: Office, chromium: Browser) -> Iterator[tuple[Page, str]]:
+    """A page of a real Chromium on which the SEN team's steward is signed in to the office's console; its address."""
+    store, opener = OperationsStore(office.home.operations_url), Opener(chromium)
+    console = Console(office.home, read_configuration(office.home.folder), store, is_secure=False)
+    if console.accounts.is_empty():
+        console.accounts.add(STEWARD_OF_PAGES, "steward", "sen_team", password=PASSWORD)
+    with served(create_app(console)) as address:
+        page = opener().page
+        sign_in(page, address, STEWARD_OF_PAGES)
+        yield page, address
+        opener.close()
+    store.close()
+
+
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def office(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Any:
     """The first night, what stewards do the day after, and the second and third nights."""
     with pytest.MonkeyPatch.context() as environment:
         home = Home(tmp_path_factory.mktemp("office"))
@@ -118,6 +145,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Any:
         for finding in office.answer("findings", "--show-values", "--limit", "500"):
             office.findings.setdefault(finding["rule_id"], finding)
         act(office, tmp_path_factory.mktemp("desk"))
+        with pages(office, chromium) as (page, address):
+            act_on_pages(office, page, address)
         office.night()
         office.deliver("assessment", office.findings[BY_CORRECTION]["record_id"], outcome_date=THE_DAY)
         office.night()
@@ -160,6 +189,29 @@ def act(office: Office, desk: Path) -> None:
     office.send("findings", "approve-correction", "1", "--by", "B. Manager")
 
 
+def act_on_pages(office: Office, page: Page, address: str) -> None:
+    """What the steward does in the console on the first day: finds, takes, notes; then the source is mended."""
+    page.goto(f"{address}/findings?rule={BY_PAGE}")
+    page.get_by_role("table").get_by_role("link", name="An exception to the 20 weeks has a reason").first.click()
+    expect(page.get_by_role("row").filter(has_text="(at fault)")).to_contain_text("(empty)")
+    act_on_page(page, "assign", assignee=STEWARD_OF_PAGES, note="The panel knows why.")
+    expect(page.get_by_role("status").first).to_contain_text("Assign: done.")
+    office.deliver("assessment", office.findings[BY_PAGE]["record_id"], exception_reason="d")
+
+
+def test_what_is_found_and_taken_on_the_pages_is_closed_by_the_next_run_and_the_page_tells_it(
+    office: Office, chromium: Browser
+) -> None:
+    with pages(office, chromium) as (page, address):
+        page.goto(f"{address}/findings/{office.key(BY_PAGE)}")
+        told = page.locator("ol.history").inner_text()
+        expect(page.locator(".facts").first).to_contain_text("fixed")
+        page.goto(f"{address}/")
+        expect(page.get_by_text("Nothing is assigned to you.")).to_be_visible()
+    turns = [line.split(" by ")[0].strip() for line in told.splitlines() if " by " in line]
+    assert turns == ["new", f"assigned ({STEWARD_OF_PAGES})", "fixed"]
+
+
 def test_a_fault_mended_at_source_is_closed_by_the_next_run_and_its_history_tells_it(office: Office) -> None:
     shown = office.shown(BY_COMMAND)
     assert (shown["state"], shown["assignee"]) == ("fixed", "A. Steward")
@@ -193,7 +245,7 @@ def test_each_night_tells_its_own_news_alone_and_names_no_value(office: Office) 
     first, second, third = [json.loads(path.read_text())["news"] for path in sorted(office.home.notices.glob("*.json"))]
     assert {line["rule_id"] for line in first["sen_team"]["new"]} >= {BY_COMMAND, BY_WORKBOOK, BY_CORRECTION, WAIVED}
     fixed = {line["rule_id"] for line in second["sen_team"]["fixed"]}
-    assert fixed == {BY_COMMAND, BY_WORKBOOK, BY_CORRECTION}
+    assert fixed == {BY_COMMAND, BY_WORKBOOK, BY_CORRECTION, BY_PAGE}
     assert WAIVED not in json.dumps(second), "what stood before is not told again"
     assert third["sen_team"]["corrections_lifted"] == [1]
     assert (third["sen_team"]["new"], third["sen_team"]["fixed"]) == ([], [])

@@ -1,0 +1,119 @@
+"""``send console`` on the command line: accounts made, listed and mended, and the pages served."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from connectors.errors import SendError
+from flows.command_line import app
+from operations.accounts import Accounts
+from operations.store import OperationsStore
+from tests.console.conftest import PASSWORD
+from warehouse.home import Home
+
+HERE = "127.0.0.1"
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    home = Home(tmp_path / "home")
+    home.create()
+    monkeypatch.setenv("SEND_HOME", str(home.folder))
+    return home
+
+
+def send_console(*arguments: str, typed: str = "") -> Result:
+    """What ``send console`` says; raises the error that it ends with."""
+    result = CliRunner().invoke(app, ["console", *arguments], input=typed)
+    if isinstance(result.exception, SendError):
+        raise result.exception
+    return result
+
+
+def accounts_of(home: Home) -> Accounts:
+    return Accounts(OperationsStore(home.operations_url), ())
+
+
+def test_the_first_administrator_is_made_here_and_may_sign_in(empty_home: Home) -> None:
+    told = send_console("add-account", "admin", "--role", "administrator", typed=f"{PASSWORD}\n")
+    assert told.stdout == "admin may sign in as administrator.\n"
+    assert accounts_of(empty_home).sign_in("admin", PASSWORD, HERE).name == "admin"
+
+
+def test_a_password_is_never_told_nor_kept_as_typed(empty_home: Home) -> None:
+    told = send_console("add-account", "admin", "--role", "administrator", typed=f"{PASSWORD}\n")
+    assert PASSWORD not in told.output
+    assert PASSWORD.encode() not in (empty_home.folder / "operations.db").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "password", "why"),
+    [
+        (("admin", "--role", "administrator"), "", "12 characters"),
+        (("admin", "--role", "administrator"), "password1234", "among those that are tried first"),
+        (("admin", "--role", "king"), PASSWORD, "There is no such role"),
+        (("a.steward", "--role", "steward"), PASSWORD, "A steward belongs to an owner of findings"),
+    ],
+)
+def test_an_account_that_cannot_be_is_refused_with_the_reason(
+    arguments: tuple[str, ...], password: str, why: str, empty_home: Home
+) -> None:
+    with pytest.raises(SendError, match=f"(?i){why}"):
+        send_console("add-account", *arguments, typed=f"{password}\n")
+    assert accounts_of(empty_home).all() == []
+
+
+def test_accounts_are_listed_without_what_proves_them(empty_home: Home) -> None:
+    send_console("add-account", "b.steward", "--role", "steward", "--owner", "sen_team", typed=f"{PASSWORD}\n")
+    (listed,) = json.loads(send_console("accounts", "--json").stdout)
+    assert (listed["name"], listed["role"], listed["owner"]) == ("b.steward", "steward", "sen_team")
+    assert listed["has_password"] is True
+    assert "argon2" not in json.dumps(listed)
+    assert "b.steward" in send_console("accounts").stdout
+
+
+def test_another_password_takes_the_place_of_the_old_one(empty_home: Home) -> None:
+    send_console("add-account", "admin", "--role", "administrator", typed=f"{PASSWORD}\n")
+    send_console("set-password", "admin", typed="seven kites above the salt marsh\n")
+    with pytest.raises(SendError):
+        accounts_of(empty_home).sign_in("admin", PASSWORD, HERE)
+    assert accounts_of(empty_home).sign_in("admin", "seven kites above the salt marsh", HERE).name == "admin"
+
+
+def test_the_password_of_nobody_is_not_set(empty_home: Home) -> None:
+    with pytest.raises(SendError, match="no account nobody"):
+        send_console("set-password", "nobody", typed=f"{PASSWORD}\n")
+
+
+def test_a_certificate_without_its_key_is_wrong_usage(empty_home: Home, tmp_path: Path) -> None:
+    result = send_console("--certificate", str(tmp_path / "certificate.pem"))
+    assert result.exit_code != 0
+    assert "Give both" in result.output
+
+
+def test_the_pages_are_served_until_stopped(empty_home: Home) -> None:
+    empty_home.configuration.write_text('la_code: "883"\nla_name: Thameside\nsources: {}\n', encoding="utf-8")
+    send_console("add-account", "admin", "--role", "administrator", typed=f"{PASSWORD}\n")
+    command = [sys.executable, "-m", "flows.command_line", "console", "--port", "0"]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
+    try:
+        assert run.stdout is not None
+        told = run.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+", told)
+        assert found, told
+        with urllib.request.urlopen(f"{found[0]}/sign-in", timeout=20) as page:
+            assert "Thameside" in page.read().decode()
+        run.send_signal(signal.SIGINT)
+        assert "Traceback" not in run.communicate(timeout=30)[0]
+    finally:
+        run.kill()
