@@ -16,15 +16,18 @@ import xlsxwriter
 
 from checks.gates import DASHBOARD_GATES, INSPECTION_GATES, Gate, read_gates
 from connectors.configuration import read_configuration
+from connectors.contract import read_contract
 from connectors.errors import SendError
 from connectors.failed_loads import FailedLoad, failed_loads
 from connectors.freshness import Freshness, Volume, freshness, volumes
 from connectors.spreadsheets import ROW_BY_ROW, safe_cell, write_sheet
 from flows.summary import ProductLine, failures_as_markdown
+from operations.corrections import Corrections
 from operations.deliveries import Delivery, last_deliveries
 from operations.jobs import PastRun, last_delivered, past_runs
 from operations.notices import Standing, standing_notices
 from operations.store import OperationsStore
+from operations.triage import TO_DO_STATES, Filter, Triage
 from warehouse.home import Home
 from warehouse.publication import product_file, standing_publication
 
@@ -50,7 +53,8 @@ class Delivered:
 @dataclass(frozen=True)
 class Status:
     """How things stand: the last run, the loads that failed in the last that loaded, how fresh each extract is, each
-    product, open findings by owner, and the notices that stand.
+    product, the notices that stand; by owner the open findings, those among them that are still to be mended (the
+    others are waived or explained), and the waivers and corrections that wait for a second person.
     """
 
     last_run: str | None
@@ -60,6 +64,9 @@ class Status:
     loads_failed: tuple[FailedLoad, ...]
     products: tuple[ProductLine, ...]
     open_findings: dict[str, int]
+    to_do: dict[str, int]
+    waivers_to_approve: dict[str, int]
+    corrections_to_approve: dict[str, int]
     extracts: tuple[Freshness, ...] = ()
     volumes_unusual: tuple[Volume, ...] = ()
     notices: tuple[Standing, ...] = ()
@@ -117,14 +124,32 @@ class Status:
     def _actors_as_markdown(self) -> list[str]:
         told = Counter(standing.notice.owner for standing in self.notices)
         lines = []
-        for owner in sorted({*self.open_findings, *told}):
+        waiting = {**self.waivers_to_approve, **self.corrections_to_approve}
+        for owner in sorted({*self.to_do, *waiting, *told}):
             acts = []
-            if count := self.open_findings.get(owner, 0):
-                acts.append(f"{count:,} records to correct (send findings --owner {owner})")
+            if count := self.to_do.get(owner, 0):
+                acts.append(f"{_number(count, 'finding')} to mend (send findings --owner {owner})")
+            if count := self.waivers_to_approve.get(owner, 0):
+                acts.append(f"{_number(count, 'waiver')} for a second person (send findings approve)")
+            if count := self.corrections_to_approve.get(owner, 0):
+                acts.append(f"{_number(count, 'correction')} for a second person (send findings corrections)")
             if told[owner]:
-                acts.append(f"{told[owner]} notices (send notices)")
+                acts.append(f"{_number(told[owner], 'notice')} (send notices)")
             lines.append(f"- {owner}: {', '.join(acts)}")
         return lines or ["- nobody"]
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _corrections_to_approve(store: OperationsStore) -> dict[str, int]:
+    """How many corrections are proposed, by the owner of the extract that they are of."""
+    by_extract = Counter(one.extract for one in Corrections(store).all(("proposed",)))
+    waiting: Counter[str] = Counter()
+    for extract, count in sorted(by_extract.items()):
+        waiting[read_contract(extract).owner] += count
+    return dict(waiting)
 
 
 def product_lines(home: Home, held: dict[str, tuple[str, ...]]) -> tuple[ProductLine, ...]:
@@ -153,16 +178,20 @@ def current_status(home: Home) -> Status:
     """The state of the home after its last finished run."""
     store = OperationsStore(home.operations_url)
     last = store.last_run()
+    triage = Triage(store)
     configuration = read_configuration(home.folder) if home.configuration.exists() else None
     now = datetime.now(UTC).replace(tzinfo=None)
     return Status(
         last_run=last.run_id if last else None,
         last_run_outcome=last.outcome if last else None,
-        last_run_finished=str(last.finished_at) if last and last.finished_at else None,
+        last_run_finished=f"{last.finished_at:%Y-%m-%d %H:%M:%S}" if last and last.finished_at else None,
         last_run_stage=last.stage if last else None,
         loads_failed=failed_loads(home.warehouse.parent),
         products=product_lines(home, store.held_products()),
         open_findings=store.open_findings_by_owner(),
+        to_do=triage.counts(Filter(states=TO_DO_STATES), by="owner"),
+        waivers_to_approve=triage.counts(Filter(awaits_approval=True), by="owner"),
+        corrections_to_approve=_corrections_to_approve(store),
         deliveries=tuple(
             Delivered(delivery, at.isoformat(sep=" ", timespec="seconds")) for delivery, at in last_deliveries(store)
         ),
