@@ -71,7 +71,7 @@ class GateDecision:
 def read_gates(path: Path = GATES) -> tuple[Gate, ...]:
     """The gates, in the order in which products are published. Raises ``ConfigurationError``."""
     try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        written = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         gates = tuple(
             Gate(
                 product=product,

@@ -243,7 +243,7 @@ def _what_is_wrong(error: ValidationError) -> str:
 def contract_from_text(text: str, place: str) -> ExtractContract:
     """The contract written in ``text``. ``place`` is how messages call it. Raises ``ConfigurationError``."""
     try:
-        written = yaml.safe_load(text)
+        written = yaml.load(text, Loader=yaml.CSafeLoader)
         version = hashlib.sha256(text.encode()).hexdigest()[:12]
         return ExtractContract.model_validate({**written, "contract_version": version})
     except ValidationError as error:

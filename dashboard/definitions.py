@@ -194,7 +194,7 @@ def _refuse_repeated(what: str, names: Sequence[str]) -> None:
 
 def _theme(path: Path) -> Theme:
     """One file, with its defaults given to each indicator; ``people`` among the breakdowns stands for all of them."""
-    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    written = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     defaults = written.pop("defaults", {})
     for indicator in written["indicators"]:
         for key, value in defaults.items():

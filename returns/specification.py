@@ -165,7 +165,7 @@ def _resolved(path: Path) -> dict[str, Any]:
         known = ", ".join(str(year) for year in years())
         raise ConfigurationError(f"There is no {path.name}: the return is specified for {known}.")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path.name} is not YAML: {error}") from None
     if not isinstance(content, dict):

@@ -52,7 +52,7 @@ def _model_files() -> dict[str, Path]:
 def _models_in(path: Path) -> list[dict[str, Any]]:
     """The models that a YAML file describes. Raises ``ConfigurationError``."""
     try:
-        return list(yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []))
+        return list(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader).get("models", []))
     except (OSError, yaml.YAMLError, AttributeError) as error:
         raise ConfigurationError(f"{path.name} cannot be read ({type(error).__name__}).") from None
 
