@@ -23,6 +23,7 @@ from checks.rules import (
     return_contract_paths,
 )
 from connectors.errors import ConfigurationError
+from connectors.markdown import table_row
 
 RULES_PAGE = Path(__file__).parents[1] / "docs" / "rules.md"
 SEN2_PAGE = Path(__file__).parents[1] / "docs" / "sen2_rules.md"
@@ -136,7 +137,7 @@ def sen2_page() -> str:
         "| condition | items | why |",
         "|---|---|---|",
     ]
-    lines += [_cells((entry.condition, ", ".join(entry.items), entry.why)) for entry in read_not_checkable()]
+    lines += [table_row((entry.condition, ", ".join(entry.items), entry.why)) for entry in read_not_checkable()]
     return "\n".join(lines) + "\n"
 
 
@@ -152,7 +153,9 @@ def _table(heading: str, rules: Iterable[Rule]) -> list[str]:
 
 
 def _row(rule: Rule) -> str:
-    return _cells((f"**{rule.name}** `{rule.rule_id}`", rule.severity, rule.owner, rule.why, rule.remedy, rule.basis))
+    return table_row(
+        (f"**{rule.name}** `{rule.rule_id}`", rule.severity, rule.owner, rule.why, rule.remedy, rule.basis)
+    )
 
 
 def _return_row(rule: Rule) -> str:
@@ -166,11 +169,7 @@ def _return_row(rule: Rule) -> str:
         rule.why,
         rule.remedy,
     )
-    return _cells((*said, *years, rule.dfe_rule_no or "not known"))
-
-
-def _cells(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return table_row((*said, *years, rule.dfe_rule_no or "not known"))
 
 
 if __name__ == "__main__":

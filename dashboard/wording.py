@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Protocol
 
 from dashboard.edition import Figure, Indicator
 
@@ -41,6 +42,18 @@ BREAKDOWNS = {
     "ethnicity": "Ethnicity",
     "social_care_status": "Social care",
 }
+
+
+class Measure(Protocol):
+    """What has a unit and a side that is good: an indicator of an edition or of the catalogue."""
+
+    @property
+    def unit(self) -> str:
+        """A key of ``UNITS``."""
+
+    @property
+    def direction(self) -> str:
+        """``higher`` or ``lower`` where one is better, else ``neither``."""
 
 
 def unit_name(unit: str) -> str:
@@ -91,13 +104,13 @@ def change_in_words(indicator: Indicator, change: float | None) -> str:
             return f"{sign}{amount:.1f}"
 
 
-def target_in_words(indicator: Indicator, target: float | None) -> str:
-    """The target in the indicator's unit, with which side of it is good."""
+def target_in_words(measure: Measure, target: float | None) -> str:
+    """The target in its unit, with which side of it is good."""
     if target is None:
         return "–"
     number = f"{target:,.0f}" if float(target).is_integer() else f"{target:,.1f}"
-    text = {"percent": f"{number}%", "pounds": f"£{number}"}.get(indicator.unit, number)
-    return text + {"higher": " or more", "lower": " or less"}.get(indicator.direction, "")
+    text = {"percent": f"{number}%", "pounds": f"£{number}"}.get(measure.unit, number)
+    return text + {"higher": " or more", "lower": " or less"}.get(measure.direction, "")
 
 
 def of_how_many(figure: Figure) -> str:
