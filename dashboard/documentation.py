@@ -29,9 +29,9 @@ def indicators_page(catalogue: Catalogue) -> str:
         "# The indicators",
         "",
         f"{len(catalogue.indicators)} indicators, {public} of them public, made from `dashboard/catalogue/` by",
-        "`python -m dashboard.documentation`: change them there. The SQL of what is counted stands there",
-        "too, beside the words. A target of the council's own (extract `targets`) goes before the one given here.",
-        "`docs/dashboard.md` says how figures are rated, compared and withheld.",
+        "`python -m dashboard.documentation`: change them there (`docs/adding_an_indicator.md`). The SQL of what is",
+        "counted stands there too, beside the words. A target of the council's own (extract `targets`) goes before the",
+        "one given here. `docs/dashboard.md` says how figures are rated, compared and withheld.",
     ]
     for theme in catalogue.themes:
         lines += [

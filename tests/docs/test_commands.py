@@ -14,7 +14,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pytest
+from sqlfluff import lint
+from sqlfluff.core import FluffConfig
+
+from dashboard.counting import count_indicators
+from dashboard.definitions import CATALOGUE, Catalogue, read_catalogue
+from dashboard.documentation import indicators_page
+from warehouse.home import Home
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -113,3 +121,45 @@ def test_a_page_links_only_to_what_is_there(page: Path) -> None:
     missing = [name for name in (*links, *named) if not (page.parent / name).exists() and not (ROOT / name).exists()]
     placeholders = [name for name in missing if re.search(r"[A-Z]{3,}", name)]
     assert sorted({*missing} - {*placeholders}) == []
+
+
+@pytest.fixture
+def with_the_pages_indicator(tmp_path: Path) -> Catalogue:
+    """The catalogue with the file that ``docs/adding_an_indicator.md`` writes into it."""
+    page = (ROOT / "docs" / "adding_an_indicator.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (name,) = re.findall(r"`dashboard/catalogue/(\d\d_\w+\.yml)`", page)
+    for path in CATALOGUE.glob("*.yml"):
+        (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / name).write_text(block, encoding="utf-8")
+    return read_catalogue(tmp_path)
+
+
+def test_the_indicator_that_the_page_adds_is_counted_in_the_borough(
+    with_the_pages_indicator: Catalogue, session: tuple[Path, dict[str, str]]
+) -> None:
+    only = Catalogue(themes=with_the_pages_indicator.themes[-1:])
+    warehouse = Home(Path(session[1]["SEND_HOME"])).warehouse
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        rows = count_indicators(connection.cursor(), only).fetchall()
+        assert {row[0] for row in rows} == {"welfare_visits"}
+        expected = connection.execute(
+            """
+            select year(visit_date), count(*) filter (where visit_kind = 'welfare'), count(*)
+            from core.fct_visit
+            where child_id is not null and visit_date <= (select as_at from landing.run)
+            group by all
+            """
+        ).fetchall()
+    years = {row[2].year: (row[7], row[8]) for row in rows if row[1] == "calendar_year" and row[5] == "all"}
+    assert sum(below for _, below in years.values()) > 0
+    assert years == {year: (above, below) for year, above, below in expected if year in years}
+
+
+def test_the_indicator_that_the_page_adds_is_in_style_and_on_the_page_of_indicators(
+    with_the_pages_indicator: Catalogue,
+) -> None:
+    sql = with_the_pages_indicator.populations["visits"].sql
+    problems = lint(sql.strip() + "\n", config=FluffConfig.from_path(str(ROOT / "dbt_project")))
+    assert [(p["code"], p["description"]) for p in problems] == []
+    assert "`welfare_visits`: How many of our visits" in indicators_page(with_the_pages_indicator)
