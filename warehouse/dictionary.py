@@ -6,7 +6,7 @@ import csv
 import functools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ _UNIT_AND_SOURCE = re.compile(r"(?P<text>.*\S)\s*\((?P<unit>[^();]+);\s*(?P<sour
 
 @dataclass(frozen=True)
 class DescribedColumn:
-    """A column: what it says, in which unit, where it comes from, and whether it is personal data."""
+    """A column: what it says, in which unit, where it comes from, whether it is personal data or never empty."""
 
     name: str
     data_type: str
@@ -30,16 +30,18 @@ class DescribedColumn:
     unit: str
     source: str
     is_personal: bool
+    is_required: bool = False
 
 
 @dataclass(frozen=True)
 class DescribedTable:
-    """A table as its model describes it."""
+    """A table as its model describes it; no two of its rows share their ``key``."""
 
     name: str
     description: str
     is_personal: bool
     columns: tuple[DescribedColumn, ...]
+    key: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -65,11 +67,8 @@ def _written(table: str) -> DescribedTable | None:
         return None
     try:
         model = next(model for model in _models_in(path) if model["name"] == table)
-        columns = tuple(
-            _column(column["name"], column.get("data_type", ""), column["description"], _meta(column))
-            for column in model["columns"]
-        )
-        return DescribedTable(table, _one_line(model["description"]), _meta(model), columns)
+        columns = tuple(_column(column) for column in model["columns"])
+        return DescribedTable(table, _one_line(model["description"]), _meta(model), columns, _key(model))
     except (StopIteration, KeyError, AttributeError) as error:
         raise ConfigurationError(f"{path.name} does not describe {table} ({type(error).__name__}).") from None
 
@@ -83,12 +82,31 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _column(name: str, data_type: str, description: str, is_personal: bool) -> DescribedColumn:
-    text = _one_line(description)
+def _key(model: dict[str, Any]) -> tuple[str, ...]:
+    """The columns that tell its rows apart: none where it holds one row."""
+    constraints = model.get("constraints", ())
+    return next((tuple(c["columns"]) for c in constraints if c.get("expression") == "unique"), ())
+
+
+def _column(written: dict[str, Any]) -> DescribedColumn:
+    text, unit, source = _one_line(written["description"]), "", ""
     match = _UNIT_AND_SOURCE.fullmatch(text)
-    if match is None:
-        return DescribedColumn(name, data_type, text, "", "", is_personal)
-    return DescribedColumn(name, data_type, match["text"], match["unit"], match["source"], is_personal)
+    if match is not None:
+        text, unit, source = match["text"], match["unit"], match["source"]
+    is_required = any(constraint["type"] == "not_null" for constraint in written.get("constraints", ()))
+    data_type = written.get("data_type", "")
+    return DescribedColumn(written["name"], data_type, text, unit, source, _meta(written), is_required)
+
+
+def described_tables(folder: str) -> tuple[DescribedTable, ...]:
+    """Every table described below a folder of the models, by name: ``core``, ``marts/sen2``.
+
+    ``dashboard`` has also what the dashboard makes of its marts after the checks. Raises ``ConfigurationError``.
+    """
+    names = {path.stem for path in (MODELS / folder).rglob("*.yml") if _models_in(path)}
+    if folder == DASHBOARD.parent.name:
+        names |= {model["name"] for model in _models_in(DASHBOARD)}
+    return tuple(table for table in map(_written, sorted(names)) if table is not None)
 
 
 def describe_table(table: str, columns: Sequence[tuple[str, str]]) -> DescribedTable:
@@ -99,13 +117,15 @@ def describe_table(table: str, columns: Sequence[tuple[str, str]]) -> DescribedT
     written = _written(table)
     known = {column.name: column for column in written.columns} if written else {}
     found = tuple(
-        DescribedColumn(name, sql_type, column.description, column.unit, column.source, column.is_personal)
+        replace(column, data_type=sql_type)
         if (column := known.get(name))
         else DescribedColumn(name, sql_type, "", "", "", True)
         for name, sql_type in columns
     )
     is_personal = written is None or written.is_personal or any(column.is_personal for column in found)
-    return DescribedTable(table, written.description if written else "", is_personal, found)
+    return DescribedTable(
+        table, written.description if written else "", is_personal, found, written.key if written else ()
+    )
 
 
 def write_dictionary(tables: Iterable[DescribedTable], out: Path) -> None:
