@@ -109,6 +109,22 @@ def described_tables(folder: str) -> tuple[DescribedTable, ...]:
     return tuple(table for table in map(_written, sorted(names)) if table is not None)
 
 
+@functools.cache
+def readers_of(model: str) -> tuple[str, ...]:
+    """What reads a model outside the warehouse, by the labels of the exposures beside the models.
+
+    Raises ``ConfigurationError``.
+    """
+    readers = []
+    for path in sorted(MODELS.rglob("exposures.yml")):
+        try:
+            exposures = yaml.safe_load(path.read_text(encoding="utf-8"))["exposures"]
+            readers += [each["label"] for each in exposures if f"ref('{model}')" in each["depends_on"]]
+        except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+            raise ConfigurationError(f"{path.name} cannot be read ({type(error).__name__}).") from None
+    return tuple(readers)
+
+
 def describe_table(table: str, columns: Sequence[tuple[str, str]]) -> DescribedTable:
     """The table with these columns (name and type, as they are in the file), each as its model describes it.
 

@@ -7,7 +7,7 @@ need not ask what a column means.
 from __future__ import annotations
 
 from connectors.markdown import table_row
-from warehouse.dictionary import ROOT, DescribedColumn, DescribedTable, described_tables
+from warehouse.dictionary import ROOT, DescribedColumn, DescribedTable, described_tables, readers_of
 
 PAGE = ROOT / "docs" / "marts.md"
 LAYERS = {
@@ -73,6 +73,8 @@ def _row(schema: str, table: DescribedTable) -> str:
 
 def _section(schema: str, table: DescribedTable) -> list[str]:
     key = ", ".join(f"`{name}`" for name in table.key) or "none, it is one row"
+    readers = readers_of(table.name)
+    read_by = [f"Read by: {'; '.join(readers)}."] if readers else []
     return [
         "",
         f'<a id="{_anchor(schema, table)}"></a>',
@@ -81,7 +83,7 @@ def _section(schema: str, table: DescribedTable) -> list[str]:
         "",
         table.description,
         "",
-        f"Key: {key}. Personal data: {_yes(table.is_personal)}.",
+        " ".join((f"Key: {key}. Personal data: {_yes(table.is_personal)}.", *read_by)),
         "",
         "| column | type | what it says | unit | made from | personal |",
         "|---|---|---|---|---|---|",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 from playwright.sync_api import Browser
 
 from dashboard.edition import SITES, Comment
@@ -16,6 +17,7 @@ from dashboard.publishing import write_pages
 from tests.browser import DESKTOP, PHONE, ZOOMED, Opener, axe_violations, is_scrolling_sideways
 from tests.dashboard.invented import invented_edition, publish_tables
 
+EXPOSURES = Path(__file__).parents[2] / "dbt_project" / "models" / "dashboard" / "exposures.yml"
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots" / "dashboard"
 BOARD = ["index.html", "exceptions.html", "improvement.html", "quality.html", "about.html"]
 BOARD += [f"indicators/{name}0.html" for name in ("timeliness", "issued", "active", "training")]
@@ -98,6 +100,15 @@ def test_every_link_leads_to_a_file_of_the_same_folder(published: Path) -> None:
                 if not link.startswith("data:") and not (target.is_relative_to(root) and target.exists()):
                     broken.append((page.name, link))
     assert broken == []
+
+
+def test_every_page_pack_and_workbook_is_one_exposure_of_the_warehouse(published: Path) -> None:
+    exposures = yaml.safe_load(EXPOSURES.read_text(encoding="utf-8"))["exposures"]
+    pages = [each["config"]["meta"]["page"] for each in exposures if "config" in each]
+    sites = [path for site in SITES.values() for path in (published / site).rglob("*")]
+    made = [path.relative_to(published) for path in sites if path.suffix in (".html", ".pdf", ".xlsx")]
+    assert [str(path) for path in made if sum(path.match(page) for page in pages) != 1] == []
+    assert [page for page in pages if not any(path.match(page) for path in made)] == []
 
 
 def test_each_chart_is_an_image_with_a_name_and_a_description(published: Path, open_page: Opener) -> None:

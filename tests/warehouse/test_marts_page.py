@@ -46,6 +46,16 @@ def test_the_page_has_every_mart_of_the_manifest_with_its_grain_and_its_columns(
             assert row.endswith("| yes |" if column.config.meta["personal_data"] else "| no |"), (model.name, row)
 
 
+def test_the_page_says_who_reads_a_mart(page: str, dbt: Dbt) -> None:
+    for exposure in dbt.manifest.exposures.values():
+        for unique_id in exposure.depends_on.nodes:
+            node = dbt.manifest.nodes.get(unique_id)
+            if node is not None:
+                told = section(page, node.schema, node.name)
+                assert re.search(rf"Read by: .*{re.escape(exposure.label)}[;.]", told), (node.name, exposure.label)
+    assert "Read by:" not in section(page, "core", "dim_child")
+
+
 def test_what_is_made_after_the_checks_has_the_columns_types_and_key_that_are_said_of_it() -> None:
     marts = {path.stem for path in (PROJECT / "models" / "dashboard").glob("*.sql")}
     made = [table for table in described_tables("dashboard") if table.name not in marts]

@@ -125,9 +125,18 @@ def test_every_model_states_its_grain_first_in_yaml_beside_it(dbt: Dbt) -> None:
 
 
 def test_every_list_that_leaves_the_warehouse_is_an_exposure(dbt: Dbt) -> None:
-    exposed = {name for e in dbt.manifest.exposures.values() for name in e.depends_on.nodes}
+    published = [e for e in dbt.manifest.exposures.values() if e.name.startswith("published_")]
     lists = {model.unique_id for model in marts(dbt).values() if model.schema in ("lists", "annex_a")}
-    assert exposed == lists
+    assert {name for e in published for name in e.depends_on.nodes} == lists
+
+
+def test_the_councils_power_bi_is_an_exposure_of_all_that_the_dashboards_pages_are_made_of(dbt: Dbt) -> None:
+    exposures = {e.name: e for e in dbt.manifest.exposures.values()}
+    known = {*dbt.manifest.nodes, *dbt.manifest.sources}
+    of_pages = {name for e in exposures.values() if "page" in e.config.meta for name in e.depends_on.nodes}
+    assert of_pages == {*exposures["power_bi"].depends_on.nodes} <= known
+    dashboard = {model.unique_id for model in marts(dbt).values() if model.schema == "dashboard"}
+    assert dashboard <= of_pages
 
 
 def test_every_landed_source_knows_its_cadence(dbt: Dbt) -> None:
