@@ -70,6 +70,7 @@ def fill(store: OperationsStore, findings: int) -> float:
                 """insert into checks.finding
                 select substr(sha256('finding' || found.number), 1, 20), rule.id, rule.name, rule.severity, rule.owner,
                     rule.organisation, rule.dataset, split_part(split_part(rule.dataset, '/', 2), '__', 1),
+                    split_part(split_part(rule.dataset, '/', 2), '__', 2),
                     'R' || found.number, 'C' || lpad((found.number % 60000)::varchar, 7, '0'), 'item', 'value',
                     'file.csv', found.number, rule.remedy, ?::timestamp, 'new'
                 from range(?) as found (number)

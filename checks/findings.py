@@ -23,6 +23,7 @@ FINDING_COLUMNS = {
     "organisation": "varchar",
     "dataset": "varchar",
     "extract": "varchar",
+    "table_name": "varchar",
     "record_id": "varchar",
     "child_id": "varchar",
     "item": "varchar",
@@ -162,6 +163,7 @@ def _write_findings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) ->
                 coalesce(failing.organisation, rule.organisation) as organisation,
                 rule.dataset,
                 failing.extract,
+                failing.table_name,
                 failing.record_id,
                 coalesce(failing.child_id, children.child_id) as child_id,
                 failing.item,
@@ -179,7 +181,7 @@ def _write_findings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) ->
 
         select
             found.finding_key, found.rule_id, found.rule_name, found.severity, found.owner, found.organisation,
-            found.dataset, found.extract, found.record_id, found.child_id, found.item, found.value,
+            found.dataset, found.extract, found.table_name, found.record_id, found.child_id, found.item, found.value,
             found.source_file, found.source_row, found.remedy,
             coalesce(known.first_seen_at, ?::timestamp) as first_seen_at,
             case

@@ -71,6 +71,7 @@ def test_a_finding_says_what_is_wrong_where_it_came_from_whose_it_is_and_who_men
         "organisation": "education",
         "dataset": "landing/ehc_case__plan",
         "extract": "ehc_case",
+        "table_name": "plan",
         "record_id": "P1",
         "child_id": "CH1",
         "item": "cease_reason",
@@ -287,7 +288,9 @@ def test_a_crashed_rule_does_not_keep_what_the_others_found_from_people(warehous
     capture_findings(warehouse, results, known(), seen_at=KNOWN_AT)
     assert len(findings(warehouse)) == 1
     built.remove("lists.list_records_to_correct")(warehouse)
-    warehouse.execute("insert into lists.list_records_to_correct by name from checks.finding")
+    warehouse.execute(
+        "insert into lists.list_records_to_correct by name select * exclude (table_name) from checks.finding"
+    )
     worklist = [CONTRACTS / "lists" / "list_records_to_correct.yml"]
     assert {result.outcome for result in verify_contracts(warehouse, worklist)} == {"passed"}
 

@@ -17,4 +17,5 @@ def model(dbt: Any, session: Any) -> duckdb.DuckDBPyRelation:
     dbt.source("checks", "fixed_finding")
     dbt.ref("identity__record_child")
     dbt.ref("int_indicator_count")
+    dbt.ref("stg_ehc_case__child")
     return count_indicators(session._cursor, the_catalogue().counted(is_after_checks=True))
