@@ -25,5 +25,5 @@ def built_borough(folder: Path, *, seed: int, children: int = 1_500) -> Path:
     for number, extract in enumerate(configuration.sources, start=1):
         load_extract(configuration, extract, f"{number:06d}-{extract}", "a run", KNOWN_AT)
     register_sources(configuration, home, PointInTime(made.as_at, KNOWN_AT))
-    DbtProject(home).build("--select", "+int_indicator_count")
+    DbtProject(home).build("--select", "+int_indicator_count", "+identity__record_child")
     return home.building

@@ -1,13 +1,14 @@
 """Every indicator a second way: in pandas, from the rows as they landed, and by nobody's SQL but for the register of
 who is who and of what each establishment is, which other tests are about.
 
-``flows`` gives what happened, one row a thing with its day; ``stocks`` what stood on a day. Both know nothing of the
-catalogue but its ids.
+``flows`` gives what happened, one row a thing with its day; ``stocks`` what stood on a day; ``who_is_counted`` whose
+each is, and ``groups`` what that child was on the day; ``records`` what was delivered of children. They know nothing of
+the catalogue but its ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -16,11 +17,42 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from connectors.contract import all_contracts
+
 # pandas tells the kinds of its columns only when it runs
 Frame: TypeAlias = Any
 Series: TypeAlias = Any
 Day: TypeAlias = Any
 Counts = tuple[float, float | None]
+AGES = ((5, "Under 5"), (11, "5 to 10"), (16, "11 to 15"), (19, "16 to 18"), (200, "19 to 25"))
+LINKS = {
+    **dict.fromkeys(("child", "request", "awaiting_provision", "visit", "mediation_appeal", "complaint"), "case_id"),
+    "assessment": "request_id",
+    "advice": "assessment_id",
+    **dict.fromkeys(("placement", "plan_setting", "need", "review", "audit"), "plan_id"),
+}
+"""By which column a record of the case system leads to the record that it hangs on."""
+OF_NO_CHILD = {"survey_response", "caseworker", "training"}
+OF_CHILDREN = {
+    "cin_census": "la_child_id",
+    "ssda903": "child",
+    "ssd": "_person_id",
+    "short_breaks": "social_care_id",
+    **dict.fromkeys(
+        (
+            "continuing_care",
+            "early_notifications",
+            "ehe_cme",
+            "health_advice",
+            "nccis",
+            "school_census",
+            "therapy_waits",
+            "youth_justice",
+        )
+    ),
+}
+"""The other extracts of children, with the column of social care's number where they have it. Whoever else a record
+names is a child by that alone."""
 Stock = Callable[[Day], Counts]
 
 
@@ -35,6 +67,13 @@ def school_year(days: Series) -> Series:
 def year_group(birth: Series, year: Series) -> Series:
     """Year group by age: four on 31 August is reception, 0."""
     return year - birth.dt.year - (birth.dt.month >= 9).astype(int) - 4
+
+
+def keyed(rows: Frame, extract: str, table: str, key: Iterable[str]) -> Frame:
+    """Each row's key as findings write it: its columns joined with bars."""
+    parts = [rows[c].dt.strftime("%Y-%m-%d") if rows[c].dtype.kind == "M" else rows[c].astype(str) for c in key]
+    record_id = parts[0].str.cat(parts[1:], sep="|")
+    return pd.DataFrame({"extract": extract, "table": table, "record_id": record_id})
 
 
 def agreed(condition: Series) -> Series:
@@ -612,6 +651,112 @@ class Recount:
                 None,
             ),
         }
+
+    @cached_property
+    def who_is_counted(self) -> dict[str, Series]:
+        """Whose each row of some flows is: the child, by the row's number in ``flows``."""
+        case_of = self.landed("ehc_case__request", "request_id").set_index("request_id").case_id
+        of_plan = self.plans.set_index("plan_id").child_id
+        a = self.child_of("case", self.assessments.request_id.map(case_of))
+        return {
+            "requests_received": self.child_of("case", self.requests.case_id),
+            "plans_issued_in_20_weeks": a,
+            "review_decision_in_4_weeks": self.reviews.plan_id.map(of_plan),
+            "reviews_on_time": self.cycles.plan_id.map(of_plan),
+        }
+
+    @cached_property
+    def _pupils(self) -> Frame:
+        """The pupils of every census with the child each is: a pupil is known by UPN and birth date."""
+        pupils = self.landed("school_census__pupil", "census_date", "laestab", "upn")
+        return pupils.assign(
+            child_id=self.child_of("upn", pupils.upn + "/" + pupils.birth_date.dt.strftime("%Y-%m-%d"))
+        )
+
+    @cached_property
+    def _people(self) -> Frame:
+        """What is said of each child by its cases, and where they do not say, by its last census."""
+        cases = self.landed("ehc_case__child", "case_id").sort_values("case_id")
+        cases = cases.assign(child_id=self.child_of("case", cases.case_id), order=1)
+        pupils = self._pupils.sort_values("census_date", ascending=False).assign(order=2)
+        said: Frame = pd.concat([cases, pupils], ignore_index=True)[
+            ["child_id", "order", "birth_date", "sex", "postcode"]
+        ]
+        said = said[said.child_id.notna()].sort_values(["child_id", "order"], kind="stable")
+        return said.groupby("child_id")[["birth_date", "sex", "postcode"]].first()
+
+    @cached_property
+    def _needs(self) -> Series:
+        """The first need of each child's last plan, else of its last census, in words."""
+        codes = self.frame("select code, meaning from reference.code_sets where code_set = 'sen_type_census'")
+        n = self.landed("ehc_case__need", "plan_id", "rank")
+        n = n[n["rank"] == 1].merge(self.plans[["plan_id", "child_id", "start_date"]], on="plan_id")
+        n = n.sort_values(["start_date", "plan_id"])
+        of_plans = n.drop_duplicates("child_id", keep="last").set_index("child_id").sen_type
+        c = self.landed("school_census__need", "census_date", "laestab", "upn", "rank")
+        c = c[(c.census_date <= self.as_at) & c.sen_type.notna()]
+        key = ["census_date", "laestab", "upn"]
+        c = c.merge(self._pupils[[*key, "child_id"]], on=key)
+        c = c.sort_values(["rank", "laestab"]).sort_values("census_date", ascending=False, kind="stable")
+        of_census = c.drop_duplicates("child_id").set_index("child_id").sen_type
+        return of_plans.combine_first(of_census).map(codes.set_index("code").meaning)
+
+    def groups(self, child: Series, day: Series) -> Frame:
+        """Area, age band, sex and need of each child on the day beside it."""
+        wards = self.landed("postcodes__postcode", "postcode")
+        ward = wards.ward.groupby(wards.postcode.str.replace(" ", "")).min()
+        p = self._people.reindex(child.array).set_index(child.index)
+        had = (p.birth_date.dt.month > day.dt.month) | (
+            (p.birth_date.dt.month == day.dt.month) & (p.birth_date.dt.day > day.dt.day)
+        )
+        age = day.dt.year - p.birth_date.dt.year - had
+        bands = [age < top for top, _ in AGES]
+        return pd.DataFrame(
+            {
+                "area": p.postcode.str.replace(" ", "").map(ward).fillna("Not known"),
+                "age_band": np.select(bands, [name for _, name in AGES], "Not known"),
+                "sex": p.sex.map({"F": "Female", "M": "Male"}).fillna("Not known"),
+                "need": child.map(self._needs).fillna("Not known"),
+            },
+            index=child.index,
+        )
+
+    @cached_property
+    def records(self) -> Frame:
+        """Each record delivered that leads to a child: its extract, its table, and its key joined with bars."""
+        known = set(self.who[self.who.anchor_kind == "cin"].anchor)
+        found = [self._of_cases()]
+        for contract in all_contracts():
+            number = OF_CHILDREN.get(contract.extract)
+            for name, table in contract.tables.items() if contract.extract in OF_CHILDREN else ():
+                rows = self.landed(f"{contract.extract}__{name}", *table.key)
+                if number is not None:
+                    (column,) = [c for c in table.columns if c.endswith(number)]
+                    rows = rows[rows[column].isin(known)]
+                found.append(keyed(rows, contract.extract, name, table.key))
+        return pd.concat(found, ignore_index=True)
+
+    def _of_cases(self) -> Frame:
+        """The records of the case system that lead to a case."""
+        (contract,) = [contract for contract in all_contracts() if contract.extract == "ehc_case"]
+        keys = {name: table.key for name, table in contract.tables.items()}
+        rows = {name: self.landed(f"ehc_case__{name}", *key) for name, key in keys.items() if name not in OF_NO_CHILD}
+        known = {"case_id": set(self.who[self.who.anchor_kind == "case"].anchor)}
+        for name in ("request", "assessment"):
+            rows[name] = rows[name][rows[name][LINKS[name]].isin(known[LINKS[name]])]
+            known[f"{name}_id"] = set(rows[name][f"{name}_id"])
+        p = rows["plan"]
+        rows["plan"] = p[p.request_id.isin(known["request_id"]) | p.assessment_id.isin(known["assessment_id"])]
+        known["plan_id"] = set(rows["plan"].plan_id)
+        return pd.concat(
+            [
+                keyed(
+                    of if name == "plan" else of[of[LINKS[name]].isin(known[LINKS[name]])], "ehc_case", name, keys[name]
+                )
+                for name, of in rows.items()
+            ],
+            ignore_index=True,
+        )
 
     def often_absent(self, code: str) -> Stock:
         def on(day: Day) -> Counts:

@@ -1,30 +1,52 @@
-"""Every indicator of the catalogue, computed a second way in pandas, on three boroughs of different seeds."""
+"""Every indicator of the catalogue, computed a second way in pandas, on three boroughs of different seeds.
+
+Some are also computed by group, and those of records from what the checks find on three nights.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
 
+from checks.findings import capture_findings, register_fixed
+from checks.rules import contract_paths
+from checks.verification import verify_contracts
+from connectors.contract import all_contracts
+from dashboard.counting import count_indicators
 from dashboard.definitions import the_catalogue
-from tests.dashboard.boroughs import built_borough
+from operations.fixed import fixed_findings
+from operations.store import OperationsStore
+from operations.triage import Filter, Triage
+from tests.dashboard.boroughs import KNOWN_AT, built_borough
 from tests.dashboard.recount import Counts, Frame, Recount
 
 SEEDS = (11, 12, 13)
 CATALOGUE = the_catalogue().counted(is_after_checks=False)
 KINDS = {i.id: CATALOGUE.populations[i.population].kind for i in CATALOGUE.indicators}
+GROUPS = ("area", "age_band", "sex", "need")
+NIGHTS = ((60, {0, 1, 2, 3}), (20, {1, 2, 3, 4}), (0, {2, 3}))
+"""How many days before the last night, and which fifths of the faults are found then; the others are mended, or new."""
 
 
 @dataclass
 class Borough:
-    """A built borough: the first count, and the second."""
+    """A built borough: the first count, in all and by group, and the second."""
 
     counted: Frame
+    grouped: Frame
     recount: Recount
+
+    @cached_property
+    def flows(self) -> dict[str, Frame]:
+        """What happened, as the second count has it."""
+        return self.recount.flows()
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -34,7 +56,8 @@ def borough(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         (day,) = connection.execute("select as_at from landing.run").fetchone() or ()
         recount = Recount(connection, pd.Timestamp(day))
         counted = recount.frame("from intermediate.int_indicator_count where breakdown = 'all'")
-        yield Borough(counted, recount)
+        grouped = recount.frame(f"from intermediate.int_indicator_count where breakdown in {GROUPS}")
+        yield Borough(counted, grouped, recount)
 
 
 def told(row: Any) -> Counts:
@@ -49,7 +72,7 @@ def near(one: Counts, other: Counts) -> bool:
 
 
 def test_what_happens_is_counted_the_same_in_every_period(borough: Borough) -> None:
-    flows = borough.recount.flows()
+    flows = borough.flows
     assert set(flows) == {name for name, kind in KINDS.items() if kind == "flow"}
     has_denominator = {i.id: i.has_denominator for i in CATALOGUE.indicators}
     wrong = []
@@ -61,6 +84,50 @@ def test_what_happens_is_counted_the_same_in_every_period(borough: Borough) -> N
             wrong.append(
                 (row.indicator_id, row.period_kind, row.period_start.date(), told(row), there.num.sum(), below)
             )
+    assert wrong == []
+
+
+@pytest.mark.parametrize("breakdown", GROUPS)
+def test_what_happens_is_counted_the_same_of_each_group(borough: Borough, breakdown: str) -> None:
+    first = borough.grouped[borough.grouped.breakdown == breakdown]
+    for name, child in borough.recount.who_is_counted.items():
+        flow = borough.flows[name]
+        group = borough.recount.groups(child.reindex(flow.index), flow.day)[breakdown]
+        for kind, length in (("month", "M"), ("quarter", "Q"), ("calendar_year", "Y")):
+            of_kind = borough.counted[(borough.counted.indicator_id == name) & (borough.counted.period_kind == kind)]
+            start = flow.day.dt.to_period(length).dt.start_time
+            is_counted = start.isin(of_kind.period_start)
+            sums = flow[is_counted].astype({"num": float, "den": float}).groupby([start, group])[["num", "den"]].sum()
+            expected = {cell: (row.num, row.den) for cell, row in sums.iterrows() if row.num or row.den}
+            cells = first[(first.indicator_id == name) & (first.period_kind == kind)]
+            found = {
+                (row.period_start, row.breakdown_value): (
+                    row.numerator,
+                    0 if pd.isna(row.denominator) else row.denominator,
+                )
+                for row in cells.itertuples()
+            }
+            assert len({value for _, value in found}) > 1, (name, kind)
+            assert found == expected, (name, kind)
+
+
+def test_plans_in_force_are_counted_the_same_of_each_group_at_the_end_of_every_month_of_two_years(
+    borough: Borough,
+) -> None:
+    recount = borough.recount
+    rows = borough.grouped[(borough.grouped.indicator_id == "active_plans") & (borough.grouped.period_kind == "month")]
+    rows = rows[rows.period_start > recount.as_at - pd.DateOffset(months=24)]
+    wrong = []
+    for period_end, cells in rows.groupby("period_end"):
+        day = min(period_end, recount.as_at)
+        child = recount.in_force(day).child_id
+        groups = recount.groups(child, pd.Series(day, child.index))
+        for breakdown, of in cells.groupby("breakdown"):
+            expected = groups[breakdown].value_counts().to_dict()
+            found = of.set_index("breakdown_value").numerator.to_dict()
+            if found != expected:
+                wrong.append((day.date(), breakdown, found, expected))
+    assert rows.period_end.nunique() >= 24
     assert wrong == []
 
 
@@ -108,3 +175,87 @@ def test_a_year_of_what_stands_is_its_last_month(borough: Borough) -> None:
 def test_the_three_boroughs_have_something_to_count(borough: Borough) -> None:
     counted = borough.counted[borough.counted.numerator > 0]
     assert len(set(counted.indicator_id)) >= 80
+
+
+@dataclass
+class Records:
+    """A borough in whose records the checks found fault on three nights, some of it mended between them."""
+
+    counted: Frame
+    recount: Recount
+    faults: Frame
+    fixed: Frame
+
+    def cells(self, indicator: str, kind: str, breakdown: str = "all") -> dict[Any, Counts]:
+        """The first count of an indicator, by period and value."""
+        c = self.counted
+        c = c[(c.indicator_id == indicator) & (c.period_kind == kind) & (c.breakdown == breakdown)]
+        return {(row.period_start, row.breakdown_value): told(row) for row in c.itertuples()}
+
+
+@pytest.fixture(scope="module")
+def records(borough: Borough, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Records]:
+    connection = borough.recount.connection
+    as_at = borough.recount.as_at.date()
+    store = OperationsStore(f"sqlite:///{tmp_path_factory.mktemp('store') / 'operations.db'}")
+    first, _ = contract_paths()
+    asked = ("ehc_case__", "issue", "quarantine")
+    results = verify_contracts(
+        connection, [path for path in first if path.parent.name == "landing" and path.stem.startswith(asked)]
+    )
+    assert all(result.is_settled for result in results)
+    for number, (days_before, found) in enumerate(NIGHTS):
+        night = KNOWN_AT - timedelta(days=days_before)
+        capture_findings(connection, results, store.first_seen(as_at), seen_at=night)
+        fifths = ", ".join(map(str, found))
+        connection.execute(f"delete from checks.finding where hash(finding_key) % 5 not in ({fifths})")
+        store.begin_run(f"night-{number}", as_at=as_at, known_at=night)
+        store.sync_findings(f"night-{number}", connection, results)
+    register_fixed(connection, fixed_findings(store, KNOWN_AT))
+    cursor = connection.cursor()
+    counted = count_indicators(cursor, the_catalogue().counted(is_after_checks=True)).df()
+    faults = connection.execute("from checks.finding").df()
+    fixed = pd.DataFrame([vars(finding) for finding in Triage(store).all(Filter(states=("fixed",)))])
+    yield Records(counted, borough.recount, faults, fixed)
+    cursor.close()
+    store.close()
+
+
+def test_records_without_fault_are_counted_the_same_in_all_by_extract_and_by_who_mends_them(records: Records) -> None:
+    delivered = records.recount.records
+    bad = records.faults[records.faults.severity.isin(["error", "query"])]
+    faulty = set(zip(bad.extract, bad.table_name, bad.record_id, strict=True))
+    names = zip(delivered.extract, delivered.table, delivered.record_id, strict=True)
+    delivered = delivered.assign(is_passing=[record not in faulty for record in names])
+    owners = {contract.extract: contract.owner for contract in all_contracts()}
+    month = records.recount.as_at.replace(day=1)
+    for breakdown, group in (
+        ("all", pd.Series("all", delivered.index)),
+        ("source_extract", delivered.extract),
+        ("mended_by", delivered.extract.map(owners)),
+    ):
+        sums = delivered.groupby(group).is_passing.agg(["sum", "count"])
+        expected = {(month, value): (float(row["sum"]), float(row["count"])) for value, row in sums.iterrows()}
+        assert records.cells("records_passing_every_check", "month", breakdown) == expected
+    assert 0 < delivered.is_passing.sum() < len(delivered)
+
+
+def test_the_weeks_to_mend_are_counted_the_same_in_all_and_by_who_mended(records: Records) -> None:
+    fixed = records.fixed
+    days = (fixed.fixed_at.dt.normalize() - fixed.first_seen_at.dt.normalize()).dt.days
+    month = fixed.fixed_at.dt.to_period("M").dt.start_time
+    assert set(days) == {20, 40, 60}
+    for breakdown, group in (("all", pd.Series("all", fixed.index)), ("mended_by", fixed.owner)):
+        sums = days.groupby([month, group]).agg(["sum", "count"])
+        expected = {cell: (float(row["sum"]), float(row["count"])) for cell, row in sums.iterrows()}
+        found = records.cells("weeks_to_fix", "month", breakdown)
+        assert {cell: counts for cell, counts in found.items() if counts[1]} == expected
+
+
+def test_the_indicators_with_a_figure_are_counted_the_same(records: Records, borough: Borough) -> None:
+    counted = borough.counted[borough.counted.value.notna()]
+    since = borough.recount.as_at - pd.DateOffset(months=12)
+    current = set(counted[counted.period_end >= since].indicator_id)
+    month = borough.recount.as_at.replace(day=1)
+    expected = {(month, "all"): (float(len(current)), float(len(CATALOGUE.indicators)))}
+    assert records.cells("indicators_refreshed", "month") == expected
