@@ -242,10 +242,18 @@ class Recount:
         found = []
         for year in range(self.as_at.year - 6, self.as_at.year + 1):
             p = self.plans.assign(group=year_group(self.plans.birth_date, pd.Series(year, self.plans.index)))
-            p = p[p.group.isin([-1, 6, 11])]
+            p = p[p.group.between(-1, 11)]
             deadline = pd.Series(
                 [pd.Timestamp(year + 1, *((3, 31) if group == 11 else (2, 15))) for group in p.group], p.index
             )
+            top = pd.Series(np.nan, p.index)
+            for day in deadline.unique():
+                there = self.place_on(day).set_index("plan_id").statutory_high_age.astype(float)
+                top = top.where(deadline != day, p.plan_id.map(there))
+            # a school is left at its highest age; from the others children go on at 11, unless theirs goes further
+            ends = p.group.isin([2, 4, 5, 7, 8]) & (top == p.group + 5)
+            is_leaving = p.group.isin([-1, 11]) | ends | ((p.group == 6) & ~(top > 11))
+            p, deadline = p[is_leaving], deadline[is_leaving]
             p = p.assign(day=deadline, opened=pd.Timestamp(year, 9, 1))
             p = p[(p.day < self.as_at) & (p.start_date <= p.day) & (p.cease_date.isna() | (p.cease_date > p.day))]
             finals = self.reviews[self.reviews.final_amended_date >= pd.Timestamp(year, 9, 1)]
@@ -330,7 +338,7 @@ class Recount:
         """Where plans place and name children, with what the register says of each place."""
         return self.frame(
             """
-            select s.*, coalesce(e.is_independent, false) as is_independent
+            select s.*, coalesce(e.is_independent, false) as is_independent, e.statutory_high_age
             from (
                 select plan_id, child_id, 1 as basis, placement_id as id, coalesce(establishment_urn, urn) as urn,
                     setting_rank, entry_date, leaving_date, residential, is_in_area from core.fct_placement
@@ -346,12 +354,16 @@ class Recount:
         v = self.landed("ehc_case__visit", "visit_id")
         return v.assign(child_id=self.child_of("case", v.case_id))
 
-    def placed(self, day: Day) -> Frame:
-        """The plans in force on a day, each with its place."""
+    def place_on(self, day: Day) -> Frame:
+        """The place that each plan had on a day: where the child attended, else what section I named."""
         s = self.places
         there = (s.entry_date.isna() | (s.entry_date <= day)) & (s.leaving_date.isna() | (s.leaving_date > day))
         s = s[there].sort_values("id").sort_values("entry_date", ascending=False, na_position="last", kind="stable")
-        s = s.sort_values(["basis", "setting_rank"], na_position="last", kind="stable").drop_duplicates("plan_id")
+        return s.sort_values(["basis", "setting_rank"], na_position="last", kind="stable").drop_duplicates("plan_id")
+
+    def placed(self, day: Day) -> Frame:
+        """The plans in force on a day, each with its place."""
+        s = self.place_on(day)
         p = self.in_force(day)[["plan_id", "child_id"]].merge(s.drop(columns="child_id"), on="plan_id", how="left")
         seen = self.visits[(self.visits.date <= day) & (self.visits.date > day - pd.DateOffset(months=12))]
         p["away"] = p.is_in_area.eq(False).fillna(False)

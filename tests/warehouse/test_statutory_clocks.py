@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from dashboard.definitions import the_catalogue
 from tests.warehouse import rules
 from tests.warehouse.conftest import Build, Warehouse
 from tests.warehouse.landed import establishment
@@ -17,6 +19,7 @@ from tests.warehouse.rules import Advice, History, Result, Review, Visit
 
 HISTORIES = 3000
 LEAVING_AGES = (7, 9, 10, 11, 12, 13, 16, 19)
+ENDS = ((2, 15), (3, 31))
 DAYS_ASKED = (date(2024, 2, 29), date(2025, 6, 30))
 
 # Intervals crowd around the limits, because that is where a day is lost.
@@ -335,6 +338,26 @@ def test_phase_transfers_by_their_deadline(asked: tuple[date, Warehouse], genera
     assert len({transfer[0] for transfer in transfers.values() if transfer}) >= 5
     deadlines = {(transfer[1].month, transfer[1].day) for transfer in transfers.values() if transfer and transfer[1]}
     assert {(2, 15), (3, 31)} <= deadlines
+
+
+def test_the_dashboard_counts_the_phase_transfers_of_past_years_by_the_same_rule(
+    asked: tuple[date, Warehouse], generated: list[History]
+) -> None:
+    as_at, warehouse = asked
+    deadlines = [date(year, month, day) for year in range(as_at.year - 5, as_at.year + 1) for month, day in ENDS]
+    expected = Counter(
+        (day, transfer[0], transfer[2] is not None)
+        for day in deadlines
+        if day < as_at
+        for history in active_plans(generated, day).values()
+        if (transfer := rules.phase_transfer(history, day)) and transfer[1] == day
+    )
+    populations = the_catalogue().populations
+    cursor = warehouse.connection.cursor()
+    cursor.execute(f"create or replace temp table plan_settings as {populations['plan_settings'].sql}")
+    found = cursor.execute(f"select day, lower(transfer), is_in_time from ({populations['phase_transfers'].sql})")
+    assert Counter(found.fetchall()) == expected
+    assert len({transfer for _, transfer, _ in expected}) >= 5
 
 
 def test_the_next_visit_within_a_year(asked: tuple[date, Warehouse], generated: list[History]) -> None:
