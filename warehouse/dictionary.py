@@ -110,19 +110,21 @@ def described_tables(folder: str) -> tuple[DescribedTable, ...]:
 
 
 @functools.cache
-def readers_of(model: str) -> tuple[str, ...]:
-    """What reads a model outside the warehouse, by the labels of the exposures beside the models.
-
-    Raises ``ConfigurationError``.
-    """
-    readers = []
+def _exposures() -> tuple[tuple[str, frozenset[str]], ...]:
+    """The exposures beside the models: the label of each, and what it depends on."""
+    exposures = []
     for path in sorted(MODELS.rglob("exposures.yml")):
         try:
-            exposures = yaml.safe_load(path.read_text(encoding="utf-8"))["exposures"]
-            readers += [each["label"] for each in exposures if f"ref('{model}')" in each["depends_on"]]
+            written = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)["exposures"]
+            exposures += [(each["label"], frozenset(each["depends_on"])) for each in written]
         except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
             raise ConfigurationError(f"{path.name} cannot be read ({type(error).__name__}).") from None
-    return tuple(readers)
+    return tuple(exposures)
+
+
+def readers_of(model: str) -> tuple[str, ...]:
+    """What reads a model outside the warehouse, by the labels of the exposures. Raises ``ConfigurationError``."""
+    return tuple(label for label, depends_on in _exposures() if f"ref('{model}')" in depends_on)
 
 
 def describe_table(table: str, columns: Sequence[tuple[str, str]]) -> DescribedTable:
