@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, astuple
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import duckdb
 import typer
+from rich.console import Console
 
+from connectors.configuration import read_configuration
 from connectors.errors import SendError
 from dashboard.definitions import the_catalogue
 from dashboard.edition import PACK, PRODUCT, SITES, WORKBOOK, Comment, Edition, read_edition
@@ -173,6 +176,32 @@ def workbook(
     if audience not in SITES:
         raise typer.BadParameter("Ask for board or public.", param_hint="--audience")
     _copy(WORKBOOK, out, audience)
+
+
+@dashboard.command()
+def preview(
+    csv_folder: Annotated[
+        Path, typer.Option("--csv", file_okay=False, help="The folder for the CSV files. Small numbers: keep it safe.")
+    ],
+    json_output: Json = False,
+) -> None:
+    """Write the tables that DfE will publish of this LA, counted from its own records. For officers, never public."""
+    from dashboard.preview import write_preview  # what it counts with takes a while to import
+
+    home = Home.from_environment()
+    with progress("Counting", json_output):
+        written = write_preview(home, read_configuration(home.folder).la_name, csv_folder)
+    if json_output:
+        print_json(asdict(written))
+        return
+    print_rows("What our records cannot give", ["file", "column", "reason"], [astuple(gap) for gap in written.not_held])
+    out = Console(stderr=True, soft_wrap=True, highlight=False)
+    out.print(
+        f"{len(written.files)} files, {sum(written.files.values()):,} rows, are in {written.folder}: provisional, of "
+        f"{written.year}, plans as at {written.reference_date}. They show small numbers: for officers only, never "
+        "public.",
+        markup=False,
+    )
 
 
 def _copy(name: str, out: Path, audience: str = "board") -> None:

@@ -1,0 +1,335 @@
+"""The publication preview: what DfE will publish of the LA, counted from its own records, in DfE's files and columns.
+
+``published_tables/tables.yml`` says what each column counts, or why it cannot be told; the SQL files beside it are what
+is counted: the records as the SEN2 return of the survey in hand has them.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import yaml
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from connectors.errors import SendError
+from connectors.spreadsheets import safe_cell
+from returns.surveys import survey_of_year
+from warehouse.build import memory_limit
+from warehouse.home import Home
+
+FOLDER = Path(__file__).with_name("published_tables")
+TABLES = FOLDER / "tables.yml"
+RELATIONS = ("setting", "plan", "new_plan", "ceased_plan", "request", "assessment")
+"""The SQL files, each made a table of its name; the first is read by others."""
+NOT_AVAILABLE = "x"
+PLACES = (
+    *("time_period", "time_identifier", "geographic_level", "country_code", "country_name", "region_code"),
+    *("region_name", "new_la_code", "old_la_code", "la_name", "breakdown_topic", "breakdown"),
+)
+README = "README.txt"
+
+
+class NoPreview(SendError):
+    """There is nothing to count, or nowhere to write it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Place(_Strict):
+    """A column of the caseload as a breakdown: its name, and that of the total it belongs to."""
+
+    label: str
+    total_label: str | None = None
+
+
+class Column(_Strict):
+    """A column: a ``count`` of rows (SQL condition), ``percent`` of the sum of columns ``of``, or ``not_held`` and why.
+
+    In names, ``{year}`` and ``{next}`` are the last two digits of the calendar year and of the one after.
+    """
+
+    name: str
+    count: str | None = None
+    percent: str | None = None
+    of: str | None = None
+    not_held: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Column:
+        if sum(source is not None for source in (self.count, self.percent, self.not_held)) != 1:
+            raise ValueError(f"{self.name} needs one of count, percent and not_held")
+        if (self.of is None) != (self.percent is None):
+            raise ValueError(f"{self.name} needs percent and of together")
+        return self
+
+
+class SharedColumns(_Strict):
+    """Columns that several files have; ``all`` is the column their shares are of, ``not_held`` what one file lacks."""
+
+    shared: str
+    all: str | None = None
+    not_held: dict[str, str] = {}
+
+
+class Breakdown(_Strict):
+    """A breakdown: SQL expressions of its values. A row counts for each value it has, as for a place and its total."""
+
+    topic: str
+    by: tuple[str, ...]
+
+
+class PublishedTable(_Strict):
+    """One file of the release. ``all`` is topic and breakdown of the row of everybody; ``left_out`` says why."""
+
+    file: str
+    period: Literal["calendar_year", "academic_year"]
+    rows: Literal["plan", "new_plan", "ceased_plan", "request", "assessment"]
+    where: str = "true"
+    all: tuple[str, str]
+    breakdowns: tuple[Breakdown, ...]
+    left_out: dict[str, str] = {}
+    columns: tuple[Column | SharedColumns, ...]
+
+
+class PublishedTables(_Strict):
+    """Every file of the release, and the words it uses."""
+
+    regions: dict[str, str]
+    ethnic_groups: dict[str, str]
+    places: dict[str, Place]
+    shared_columns: dict[str, tuple[Column, ...]]
+    breakdowns: dict[str, Breakdown]
+    files: tuple[PublishedTable, ...]
+
+    def columns_of(self, table: PublishedTable) -> Iterator[Column]:
+        """The columns of a file in DfE's order, those it shares among them."""
+        for entry in table.columns:
+            if isinstance(entry, Column):
+                yield entry
+                continue
+            for column in self.shared_columns[entry.shared]:
+                if column.name in entry.not_held:
+                    yield Column(name=column.name, not_held=entry.not_held[column.name])
+                elif column.of == "{all}":
+                    yield column.model_copy(update={"of": entry.all})
+                else:
+                    yield column
+
+    def headings_of(self, table: PublishedTable, year: int) -> list[str]:
+        """Every heading of a file in DfE's order, for the returns of a calendar year."""
+        return [*PLACES, *(_named(column.name, year) for column in self.columns_of(table))]
+
+
+@cache
+def published_tables() -> PublishedTables:
+    """The tables as ``tables.yml`` states them."""
+    return PublishedTables.model_validate(yaml.safe_load(TABLES.read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True)
+class NotHeld:
+    """A column, or a whole breakdown, that an LA's records cannot give, and why."""
+
+    file: str
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What was written: rows by file. Plans are as at ``reference_date``, the rest of ``year`` up to it."""
+
+    folder: Path
+    la_code: str
+    year: int
+    reference_date: date
+    survey_day: date
+    as_at: date
+    known_at: datetime
+    files: dict[str, int]
+    not_held: tuple[NotHeld, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the survey day has come; before it the year goes on."""
+        return self.reference_date >= self.survey_day
+
+
+def _named(name: str, year: int) -> str:
+    return name.format(year=f"{year % 100:02d}", next=f"{(year + 1) % 100:02d}")
+
+
+def write_preview(home: Home, la_name: str, folder: Path) -> Preview:
+    """Counts the tables from the warehouse of the last run and writes them as CSV files to ``folder``, with a README.
+
+    Replaces those of an earlier preview. Shows small numbers. Raises ``NoPreview``.
+    """
+    tables = published_tables()
+    with _opened(home) as connection:
+        header = connection.execute(
+            "select year(period_end), reference_date, run.as_at, run.known_at, run.la_code, gss_code, region "
+            "from survey cross join landing.run left join core.dim_local_authority as la on run.la_code = la.la_code"
+        ).fetchone()
+        if header is None:
+            raise NoPreview("The warehouse has no survey in hand. Build it anew: send run")
+        year, reference_date, as_at, known_at, la_code, gss_code, region = header
+        place = ("Local authority", "E92000001", "England", tables.regions.get(region or ""), region, gss_code, la_code)
+        counted = {
+            table.file: [(*_period(table, year), *place, la_name, *row) for row in _rows(connection, tables, table)]
+            for table in tables.files
+        }
+    preview = Preview(
+        folder=folder.resolve(),
+        la_code=la_code,
+        year=year,
+        reference_date=reference_date,
+        survey_day=survey_of_year(year + 1).survey_day,
+        as_at=as_at,
+        known_at=known_at,
+        files={file: len(rows) for file, rows in counted.items()},
+        not_held=tuple(_not_held(tables, year)),
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / README).write_text(_readme(preview), encoding="utf-8")
+        for table in tables.files:
+            _write(folder / f"{table.file}.csv", tables.headings_of(table, year), counted[table.file])
+    except OSError as error:
+        raise NoPreview(f"{folder} cannot be written: {error.strerror}. Name another folder.") from None
+    return preview
+
+
+def _period(table: PublishedTable, year: int) -> tuple[str, str]:
+    if table.period == "calendar_year":
+        return str(year), "Calendar year"
+    return f"{year}{(year + 1) % 100:02d}", "Academic year"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _opened(home: Home) -> duckdb.DuckDBPyConnection:
+    """A connection with what is counted, made aside from the warehouse."""
+    if not home.warehouse.exists():
+        raise NoPreview("There is no warehouse yet, so nothing to count. Build it first: send run")
+    connection = duckdb.connect(
+        config={"threads": "2", "memory_limit": memory_limit(), "temp_directory": str(home.temporary)}
+    )
+    try:
+        connection.execute(f"attach {_quoted(str(home.warehouse))} as warehouse (read_only)")
+        connection.execute("use warehouse")
+        _bring_words(connection, published_tables())
+        connection.execute("create temp table survey as select * from landing.sen2_survey")
+        for name in RELATIONS:
+            sql = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+            connection.execute(f"create temp table {name} as {sql}")
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        connection.close()
+        raise NoPreview(
+            "The warehouse is not as this release builds it, so nothing can be counted. Build it anew: send run "
+            f"({str(error).splitlines()[0]})"
+        ) from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _bring_words(connection: duckdb.DuckDBPyConnection, tables: PublishedTables) -> None:
+    connection.execute("create temp table ethnic_group (ethnicity varchar, ethnic_group varchar)")
+    connection.executemany("insert into ethnic_group values (?, ?)", list(tables.ethnic_groups.items()))
+    connection.execute("create temp table place_name (place varchar, label varchar, total_label varchar)")
+    connection.executemany(
+        "insert into place_name values (?, ?, ?)",
+        [(name, place.label, place.total_label) for name, place in tables.places.items()],
+    )
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, tables: PublishedTables, table: PublishedTable
+) -> list[tuple[Any, ...]]:
+    """The rows of a file from its topic on: that of everybody, then those of each breakdown."""
+    columns = list(tables.columns_of(table))
+    conditions = {column.name: column.count for column in columns if column.count is not None}
+    figures = ", ".join(_figure(column, conditions) for column in columns)
+    counted = f"from {table.rows} where {table.where}"
+    # the condition holds always: it makes one row even where nothing is counted
+    rows = connection.execute(f"select ?, ?, {figures} {counted} having count(*) >= 0", list(table.all)).fetchall()
+    for breakdown in table.breakdowns:
+        values = ", ".join(breakdown.by)
+        rows += connection.execute(
+            f"select ?, breakdown, {figures} "
+            f"from (select *, unnest([{values}]) as breakdown {counted}) "
+            "where breakdown is not null group by breakdown order by breakdown",
+            [breakdown.topic],
+        ).fetchall()
+    return rows
+
+
+def _figure(column: Column, conditions: Mapping[str, str]) -> str:
+    """The SQL of a cell. A share of nobody is not available, as DfE has it."""
+    if column.count is not None:
+        return f"count(*) filter (where {column.count})"
+    if column.percent is None:
+        return f"'{NOT_AVAILABLE}'"
+    part = f"count(*) filter (where {conditions[column.percent]})"
+    whole = " + ".join(f"count(*) filter (where {conditions[name]})" for name in str(column.of).split(" + "))
+    share = f"round(100.0 * {part} / nullif({whole}, 0), 1)::varchar"
+    return f"coalesce(regexp_replace({share}, '\\.0$', ''), '{NOT_AVAILABLE}')"
+
+
+def _not_held(tables: PublishedTables, year: int) -> Iterator[NotHeld]:
+    for table in tables.files:
+        for column in tables.columns_of(table):
+            if column.not_held is not None:
+                yield NotHeld(table.file, _named(column.name, year), column.not_held)
+        for topic, reason in table.left_out.items():
+            yield NotHeld(table.file, f"breakdown by {topic}", reason)
+
+
+def _write(path: Path, headings: list[str], rows: list[tuple[Any, ...]]) -> None:
+    """Writes a file as DfE does, headings given twice among them, and whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("w", encoding="utf-8-sig", newline="") as handle:
+            writer = csv.writer(handle)
+            writer.writerow(headings)
+            writer.writerows([safe_cell(value) for value in row] for row in rows)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _readme(preview: Preview) -> str:
+    until = (
+        f"The survey day, {preview.survey_day:%d %B %Y}, has come: what changes now are corrections."
+        if preview.is_whole
+        else f"The survey day, {preview.survey_day:%d %B %Y}, has not come: the figures are of the year so far."
+    )
+    lines = [
+        "PROVISIONAL. FOR OFFICERS ONLY, NEVER PUBLIC: small numbers are shown, and children could be recognised.",
+        "",
+        f"What DfE will publish of LA {preview.la_code} in Education, health and care plans, by our own records.",
+        f"Plans in force are as at {preview.reference_date}; all else is of the calendar year {preview.year}.",
+        until,
+        f"Records as at {preview.as_at}, known at {preview.known_at:%Y-%m-%d %H:%M} UTC.",
+        "",
+        "Files, columns and words are those of DfE's release of 2025. Nothing is rounded or withheld.",
+        "x: not available.",
+        "_ex: without the plans to which an exception to the 20 weeks applies. A group without anybody has no row.",
+        "DfE counts the return as it was sent, and its ways are known from the release and its guidance alone.",
+        "",
+        "What our records cannot give:",
+        *(f"- {gap.file}, {gap.column}: {gap.reason}." for gap in preview.not_held),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,232 @@
+"""What DfE will publish of the LA, as previewed, is what its return tells when counted in other ways."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from pathlib import Path
+from zipfile import ZipFile
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from connectors.contract import read_contract
+from connectors.readers.statistics import read_release_file, release_files
+from dashboard.preview import Preview, write_preview
+from tests.flows.conftest import SendHome
+from tests.flows.recount import Recount, recounted
+from warehouse.home import Home
+
+Rows = list[dict[str, str]]
+NAME = '=HYPERLINK("//elsewhere","Borough")'
+FINISHED = 0
+
+
+@pytest.fixture(scope="module")
+def home(run_home: tuple[SendHome, subprocess.CompletedProcess[str]]) -> Home:
+    return Home(run_home[0].folder)
+
+
+@pytest.fixture(scope="module")
+def preview(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Preview:
+    return write_preview(home, NAME, tmp_path_factory.mktemp("preview") / "of DfE's tables")
+
+
+@pytest.fixture(scope="module")
+def recount(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Recount:
+    return recounted(home, tmp_path_factory.mktemp("return") / "return.xml")
+
+
+def rows_of(preview: Preview, file: str) -> Rows:
+    with (preview.folder / f"{file}.csv").open(encoding="utf-8-sig", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def everybody(preview: Preview, file: str) -> dict[str, str]:
+    return rows_of(preview, file)[0]
+
+
+def by(preview: Preview, file: str, topic: str, column: str) -> dict[str, int]:
+    return {row["breakdown"]: int(row[column]) for row in rows_of(preview, file) if row["breakdown_topic"] == topic}
+
+
+def figures(row: dict[str, str], *columns: str) -> list[int]:
+    return [int(row[column]) for column in columns]
+
+
+def test_the_caseload_is_that_of_the_return(preview: Preview, recount: Recount) -> None:
+    told = recount.told
+    plans = everybody(preview, "caseload")
+    ages = by(preview, "caseload", "Child or young persons age", "ehcplans")
+    assert figures(plans, "ehcplans", "special_total", "nm_early_years") == [
+        told.get(name, 0) for name in ("plans", "placed special", "placed early years")
+    ]
+    assert {age: count for age, count in ages.items() if age != "under 3"} == {
+        name: count for name, count in told.items() if name.startswith("age ") and int(name[4:]) >= 3
+    }
+
+
+def test_who_is_educated_elsewhere_is_in_no_establishment(home: Home, preview: Preview) -> None:
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        elsewhere = connection.execute(
+            """
+            select sen_setting, count(*) from sen2.sen2_placement_detail cross join sen2.sen2_header
+            where placement_rank = 1 and urn is null and ukprn is null and sen_setting in ('EHE', 'OLA', 'NEET', 'OTH')
+                and coalesce(leaving_date > reference_date, true)
+            group by sen_setting
+            """
+        ).fetchall()
+    columns = {"EHE": "elective_home_education", "OLA": "other_arrangements_la", "NEET": "neet"}
+    columns |= {"OTH": "other_placement_settings"}
+    plans = everybody(preview, "caseload")
+    assert elsewhere
+    assert {setting: int(plans[columns[setting]]) for setting, _ in elsewhere} == dict(elsewhere)
+
+
+def test_first_needs_are_those_of_the_return(preview: Preview, recount: Recount) -> None:
+    plans = everybody(preview, "sen_needs_all_plans")
+    needs = {name.removeprefix("need ").lower(): count for name, count in recount.told.items() if name[:5] == "need "}
+    others = needs.pop("ds", 0) + needs.pop("oth", 0)
+    assert int(plans["number_oth"]) == others
+    assert {need: int(plans[f"number_{need}"]) for need in needs} == needs
+    assert int(plans["number_need_unknown"]) == recount.told["plans"] - sum(needs.values()) - others
+
+
+def test_requests_received_are_those_of_the_return(preview: Preview, recount: Recount) -> None:
+    answers = ("requests", "requests Y", "requests N", "requests A", "requests W")
+    assert figures(
+        everybody(preview, "requests"),
+        *("requests_received_in_year", "requests_decided_to_assess", "requests_decided_not_to_assess"),
+        *("requests_decision_not_made", "requests_withdrawn"),
+    ) == [recount.figures[answer] for answer in answers]
+
+
+def test_plans_issued_in_time_are_those_of_the_return_with_and_without_exceptions(
+    preview: Preview, recount: Recount
+) -> None:
+    of, of_ex, timely, timely_ex = (
+        recount.figures[name]
+        for name in ("timely of", "timely of, without exceptions", "timely", "timely, without exceptions")
+    )
+    issued = everybody(preview, "timeliness_20_week")
+    assert figures(
+        issued,
+        *("plans_issued_den", "plans_issued_den_ex", "plans_issued_within_20_weeks", "plans_issued_20_weeks_ex"),
+    ) == [of, of_ex, timely, timely_ex]
+    assert float(issued["PC_plans_issued_20_weeks_ex"]) == pytest.approx(100 * timely_ex / of_ex, abs=0.051)
+    late = figures(issued, "plans_issued_gt20weeks_ltYear", "plans_issued_gt_1_year")
+    assert sum(late) == of - timely
+    assert int(everybody(preview, "newplans")["new_ehc_plans"]) == recount.figures["new plans"]
+
+
+def test_plans_ceased_are_those_of_the_return_by_reason(preview: Preview, recount: Recount) -> None:
+    reasons = ("max_age", "needs_met", "he", "employ", "transfer", "no_engage", "moved_outside_eng", "deceased")
+    ceased = everybody(preview, "ceased_plans")
+    assert figures(ceased, *reasons, "other") == [recount.figures[f"ceased {reason}"] for reason in range(1, 10)]
+    assert int(ceased["total_ceased"]) == recount.figures["ceased"]
+
+
+def test_decisions_are_counted_in_the_year_they_are_made(home: Home, preview: Preview) -> None:
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        decided = connection.execute(
+            """
+            select
+                count(*) filter (where request_outcome_date - received_date <= 42),
+                count(*) filter (where request_outcome_date - received_date > 42)
+            from sen2.sen2_requests
+            where request_outcome in ('Y', 'N') and year(request_outcome_date) = ?
+            """,
+            [preview.year],
+        ).fetchone()
+        assessed = connection.execute(
+            """
+            select count(*) filter (where assessment_outcome = 'Y'), count(*) filter (where assessment_outcome = 'N')
+            from sen2.sen2_assessment where year(assessment_outcome_date) = ?
+            """,
+            [preview.year],
+        ).fetchone()
+    requests, assessments = everybody(preview, "requests"), everybody(preview, "assessments")
+    assert tuple(figures(requests, "request_outcome_six_weeks", "request_outcome_over_6_weeks")) == decided
+    assert tuple(figures(assessments, "assess_issued", "assess_not_issued")) == assessed
+
+
+def test_reviews_of_plans_held_for_a_year_are_those_of_the_return(home: Home, preview: Preview) -> None:
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        held = connection.execute(
+            """
+            select
+                count(*), count(review_meeting), count(*) filter (where review_meeting is null),
+                count(*) filter (where review_meeting is not null and review_outcome = 'A'),
+                count(*) filter (where last_review - review_meeting <= 28)
+            from sen2.sen2_active_plans
+            inner join sen2.sen2_named_plan as plan using (requests_id)
+            cross join sen2.sen2_header
+            where plan.start_date <= reference_date - interval 1 year
+            """
+        ).fetchone()
+    columns = ("review_expected", "total_review_meeting", "no_review_meeting", "outcome_amend", "number_decsion_4weeks")
+    reviews = everybody(preview, "annual_reviews")
+    assert tuple(figures(reviews, *columns)) == held
+    ended = ("outcome_amend", "outcome_cease", "outcome_maintan", "no_outcome")
+    assert sum(figures(reviews, *ended)) == int(reviews["total_review_meeting"])
+
+
+def test_groups_add_up_to_everybody(preview: Preview) -> None:
+    for file, column in (("caseload", "ehcplans"), ("annual_reviews", "review_expected"), ("requests", "requests_rya")):
+        for topic in ("Sex", "Ethnicity", "Child or young persons age"):
+            assert sum(by(preview, file, topic, column).values()) == int(everybody(preview, file)[column])
+    places = by(preview, "sen_needs_all_plans", "Type of placement", "ehc_plans")
+    assert sum(count for place, count in places.items() if not place.endswith(" - total")) == int(
+        everybody(preview, "caseload")["ehcplans"]
+    )
+
+
+def test_what_is_not_held_is_marked_and_the_reason_told(preview: Preview) -> None:
+    assert {everybody(preview, "work_based_placements")[column] for column in ("open_wbp", "open_trainee")} == {"x"}
+    readme = (preview.folder / "README.txt").read_text(encoding="utf-8")
+    assert readme.startswith("PROVISIONAL. FOR OFFICERS ONLY, NEVER PUBLIC")
+    assert f"as at {preview.as_at}" in readme
+    marked = {
+        (file, column)
+        for file in preview.files
+        for column, cell in everybody(preview, file).items()
+        if cell == "x" and not column.lower().startswith("pc_") and not column.endswith("_pc")
+    }
+    told = {(gap.file, gap.column) for gap in preview.not_held if not gap.column.startswith("breakdown")}
+    assert marked == told
+    assert all(gap.column in readme and gap.reason in readme for gap in preview.not_held)
+
+
+def test_no_cell_is_taken_for_a_formula(preview: Preview) -> None:
+    assert {row["la_name"] for row in rows_of(preview, "caseload")} == {"'" + NAME}
+
+
+def test_the_preview_reads_as_a_release_by_the_contract_that_reads_dfes_own(preview: Preview, tmp_path: Path) -> None:
+    contract = read_contract("dfe_ehc_plans")
+    release = tmp_path / "release.zip"
+    with ZipFile(release, "w") as packed:
+        for file in preview.files:
+            packed.write(preview.folder / f"{file}.csv", f"data/{file}.csv")
+    read: dict[str, str | None] = {}
+    for member in release_files(release, contract):
+        for _, batch in read_release_file(release, member, contract).batches:
+            for row in pa.Table.from_batches([batch]).to_pylist():
+                if row["breakdown"].startswith(("All ", "New ")):
+                    read[row["indicator"]] = row["value"]
+    assert read["plans"] == everybody(preview, "caseload")["ehcplans"]
+    assert read["requests_in_6_weeks"] == everybody(preview, "requests")["request_outcome_six_weeks"]
+    assert read["reviews_in_4_weeks"] == everybody(preview, "annual_reviews")["number_decsion_4weeks"]
+    assert read["plans_ceased_other"] == everybody(preview, "ceased_plans")["other"]
+
+
+def test_the_command_says_what_it_wrote_and_for_whom(
+    run_home: tuple[SendHome, subprocess.CompletedProcess[str]], preview: Preview, tmp_path: Path
+) -> None:
+    done = run_home[0].send("dashboard", "preview", "--csv", str(tmp_path / "preview"))
+    assert done.returncode == FINISHED, done.stderr
+    assert "for officers only, never public" in done.stderr
+    assert f"{sum(preview.files.values()):,} rows" in done.stderr
+    assert {path.name for path in (tmp_path / "preview").iterdir()} == {"README.txt"} | {
+        f"{file}.csv" for file in preview.files
+    }
