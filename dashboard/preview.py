@@ -132,7 +132,8 @@ class PublishedTables(_Strict):
 @cache
 def published_tables() -> PublishedTables:
     """The tables as ``tables.yml`` states them."""
-    return PublishedTables.model_validate(yaml.safe_load(TABLES.read_text(encoding="utf-8")))
+    written = yaml.load(TABLES.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    return PublishedTables.model_validate(written)
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,8 @@ def test_groups_add_up_to_everybody(preview: Preview) -> None:
 
 
 def test_what_is_not_held_is_marked_and_the_reason_told(preview: Preview) -> None:
-    assert {everybody(preview, "work_based_placements")[column] for column in ("open_wbp", "open_trainee")} == {"x"}
+    (of_everybody,) = rows_of(preview, "work_based_placements")
+    assert {of_everybody[column] for column in ("open_wbp", "open_trainee")} == {"x"}
     readme = (preview.folder / "README.txt").read_text(encoding="utf-8")
     assert readme.startswith("PROVISIONAL. FOR OFFICERS ONLY, NEVER PUBLIC")
     assert f"as at {preview.as_at}" in readme
