@@ -6,6 +6,7 @@ quote data.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,14 @@ from typing import Any, Literal
 
 import duckdb
 import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
 
 from checks.rules import Contract, ContractUnreadable, Rule, contract_paths, dataset_of, read_contract
 from connectors.contract import all_contracts
 
-__all__ = ["Outcome", "RuleResult", "contract_paths", "prepare", "verify_contracts", "warm_up"]
+__all__ = ["Outcome", "RuleResult", "contract_paths", "prepare", "source_of", "verify_contracts", "warm_up"]
 
 MACROS = Path(__file__).with_name("macros.sql")
 DATA_SOURCE = "warehouse"
@@ -245,6 +249,40 @@ def _data_source(connection: _TimedConnection) -> Any:
     )
 
 
+@functools.cache
+def _source_kind() -> Any:
+    """Soda's kind of contract source, read into plain values and without the rules' attributes.
+
+    Soda's own reader keeps comments, quotes and places, to write a file again that it only reads here, and copies all
+    that at each step: reading took longer than the checks. What cannot be read so is left to it, for it to refuse.
+    The attributes are ``read_contract``'s: Soda makes no use of them but to write them out again for each rule.
+    """
+    from soda_core.common.yaml import ContractYamlSource, FileType, YamlObject
+
+    class PlainContractSource(ContractYamlSource, file_type=FileType.CONTRACT):  # type: ignore[misc, call-arg]
+        def parse(self) -> Any:
+            try:
+                # YAML 1.2, as Soda reads it, and a key given twice is refused: PyYAML does neither.
+                written = YAML(typ="safe").load(self.yaml_str)
+            except YAMLError:
+                return super().parse()
+            if not isinstance(written, dict):
+                return super().parse()
+            for check in written["checks"]:
+                for kind, body in check.items():
+                    # Soda asks each check for its place in the file.
+                    check[kind] = CommentedMap({key: value for key, value in body.items() if key != "attributes"})
+            written.pop("check_attributes", None)
+            return YamlObject(self, written)
+
+    return PlainContractSource
+
+
+def source_of(text: str, path: Path) -> Any:
+    """The text of the contract in ``path`` as a source for Soda; ``warm_up`` comes first."""
+    return _source_kind().from_str(text, str(path))
+
+
 def _without(path: Path, rule_ids: set[str]) -> str:
     """The contract's text without these rules, for Soda would run what has nothing to run on, and crash."""
     written = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
@@ -263,7 +301,6 @@ def _verdicts(
     """Soda's verdict on each rule by dataset and rule id; a rule it gave none on is absent."""
     warm_up()
     from soda_core.common.logs import Logs
-    from soda_core.common.yaml import ContractYamlSource
     from soda_core.contracts.contract_verification import CheckOutcome, ContractVerificationSession
 
     if not paths:
@@ -278,9 +315,8 @@ def _verdicts(
 
     def source(path: Path) -> Any:
         left_out = {rule_id for dataset, rule_id in inapplicable if dataset == dataset_of(path)}
-        if left_out:
-            return ContractYamlSource.from_str(_without(path, left_out), str(path))
-        return ContractYamlSource.from_file_path(str(path))
+        text = _without(path, left_out) if left_out else path.read_text(encoding="utf-8")
+        return source_of(text, path)
 
     with _silent():
         logs = Logs()

@@ -26,7 +26,7 @@ from checks.rules import (
     read_contract,
     return_contract_paths,
 )
-from checks.verification import RuleResult, prepare, verify_contracts, warm_up
+from checks.verification import RuleResult, prepare, source_of, verify_contracts, warm_up
 from connectors.contract import all_contracts
 from tests.checks.contracts import FINDS_BIG, rule, stated, write
 
@@ -55,6 +55,28 @@ def test_a_rule_passes_or_fails_with_the_rows_that_fail(connection: Connection, 
     results = verify_contracts(connection, [write(tmp_path, "small"), write(tmp_path, "big")])
     assert outcomes(results) == [("core/small", "a_is_small", "passed", 0), ("core/big", "a_is_small", "failed", 2)]
     assert all(result.has_run and result.seconds > 0 for result in results)
+
+
+def test_soda_has_of_each_contract_what_its_own_reader_reads_but_the_attributes() -> None:
+    warm_up()
+    from soda_core.common.yaml import ContractYamlSource
+
+    first, last = contract_paths()
+    for path in (*first, *last, *return_contract_paths(), *inspection_contract_paths()):
+        text = path.read_text(encoding="utf-8")
+        read = ContractYamlSource.from_str(text).parse().yaml_dict
+        read.pop("check_attributes", None)
+        for check in read["checks"]:
+            for body in check.values():
+                del body["attributes"]
+        assert source_of(text, path).parse().yaml_dict == read, path
+
+
+def test_a_contract_that_gives_a_key_twice_has_crashed(connection: Connection, tmp_path: Path) -> None:
+    path, whole = write(tmp_path, "big"), write(tmp_path, "small")
+    path.write_text(path.read_text().replace("checks:", "dataset: warehouse/core/big\nchecks:"))
+    results = verify_contracts(connection, [path, whole])
+    assert outcomes(results) == [("core/big", "a_is_small", "crashed", 0), ("core/small", "a_is_small", "passed", 0)]
 
 
 def test_results_come_in_the_order_of_the_contracts_and_their_rules(connection: Connection, tmp_path: Path) -> None:
