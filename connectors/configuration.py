@@ -333,7 +333,9 @@ class Configuration(BaseModel):
 
     ``statistical_neighbours`` are the LA codes that the dashboard compares with, as DfE's tool names them.
     ``notify`` names Prefect notification blocks (``slack-webhook/send-team``) that notices go to besides the file in
-    the home. ``schedules`` gives a job of ``send serve`` another time, as cron in London time, or ``off``.
+    the home. ``worklists`` names the block of a weekly digest's recipient, by kind of recipient and the name that the
+    lists have; who is not named has the file alone. ``schedules`` gives a job of ``send serve`` another time, as cron
+    in London time, or ``off``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -351,6 +353,7 @@ class Configuration(BaseModel):
     publish_to: dict[str, DestinationConfiguration] = {}
     retention: dict[str, int] = {}
     notify: tuple[str, ...] = ()
+    worklists: dict[Literal["caseworker", "supervisor", "service", "service manager"], dict[str, str]] = {}
     schedules: dict[str, str] = {}
     lineage: Lineage | None = None
 
@@ -362,10 +365,13 @@ class Configuration(BaseModel):
             return value
         return {job: "off" if cron is False else cron for job, cron in value.items()}
 
-    @field_validator("notify")
+    @field_validator("notify", "worklists")
     @classmethod
-    def _names_blocks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
+    def _names_blocks(
+        cls, value: tuple[str, ...] | dict[str, dict[str, str]]
+    ) -> tuple[str, ...] | dict[str, dict[str, str]]:
+        names = value if isinstance(value, tuple) else [block for named in value.values() for block in named.values()]
+        for name in names:
             if not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", name):
                 raise ValueError(f"{name!r} is no block; one is named by its type and name, as slack-webhook/send-team")
         return value

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, astuple
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from dashboard.definitions import the_catalogue
 from dashboard.edition import PACK, PRODUCT, SITES, WORKBOOK, Comment, Edition, read_edition
 from dashboard.suppression import NOT_AVAILABLE
 from dashboard.wording import RATINGS, SIGNALS, change_in_words, period_name, target_in_words
+from flows.server import prefect_server
 from flows.terminal import Json, output, print_json, print_rows, progress
 from operations.acceptances import Acceptances
 from operations.commentary import Commentary
@@ -159,6 +160,24 @@ def accept(
     """Say that the falls of an indicator are right, so that the next run does not hold the dashboard for them."""
     name = accept_fall(Home.from_environment(), indicator, because, by)
     output().print(f"Kept: the fall of {name} is right. It counts from the next run on: send run", markup=False)
+
+
+@dashboard.command()
+def digests(json_output: Json = False) -> None:
+    """Write the weekly digests of what is due, and send those of this week that were not sent."""
+    home = Home.from_environment()
+    with prefect_server(home) if read_configuration(home.folder).worklists else nullcontext() as server:
+        if server is not None:
+            server.wait()
+        from flows.worklists import tell_what_is_due  # Prefect, which reads its server's address when it is imported
+
+        told = tell_what_is_due(home, datetime.now(UTC))
+    if json_output:
+        print_json(told.as_data())
+    else:
+        output().print(f"{told.as_text()} They are in {home.digests}.", markup=False)
+    if told.not_reached:
+        raise SendError("Not every digest could be sent: see send notices. To send those again: send dashboard digests")
 
 
 @dashboard.command()

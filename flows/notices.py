@@ -29,10 +29,13 @@ KINDS = {
     "load_refused": "A delivered file was refused",
     "volume_unusual": "An extract has an unusual number of rows",
     "not_delivered": "A product could not be delivered",
+    "digest_not_sent": "A weekly digest could not be sent",
     "run_failed": "A run failed",
     "run_interrupted": "A run was interrupted",
 }
 """Every kind of notice, with its heading in the runbook."""
+OF_WORKLISTS = frozenset({"digest_not_sent"})
+"""Kinds that the weekly worklists find, and no night's run."""
 PASSING = frozenset({"run_interrupted"})
 """Kinds that say something happened: they are told, and do not stand."""
 BI_TEAM = "bi_team"
@@ -183,7 +186,7 @@ def _send(
         news = [*new, *late_news]
         if not news and not cleared:
             continue
-        problem = _notified(block, as_text(at, news, cleared), f"SEND {configuration.la_name}: {_subject(news)}")
+        problem = notify_through(block, as_text(at, news, cleared), f"SEND {configuration.la_name}: {_subject(news)}")
         if problem is None:
             log.tell("notices sent", channel=block, notices=len(news))
             continue
@@ -198,7 +201,7 @@ def try_channels(configuration: Configuration) -> dict[str, str | None]:
     """Sends a trial to each channel; gives for each the kind of error where it was not reached."""
     body = "This is a trial. Whoever gets it will be told when a run of the SEND warehouse needs a person."
     subject = f"SEND {configuration.la_name}: a trial"
-    return {name: _notified(name, body, subject) for name in configuration.notify}
+    return {name: notify_through(name, body, subject) for name in configuration.notify}
 
 
 def _subject(news: Sequence[Notice]) -> str:
@@ -207,7 +210,7 @@ def _subject(news: Sequence[Notice]) -> str:
     return f"{len(news)} notices" if news else "cleared"
 
 
-def _notified(name: str, body: str, subject: str) -> str | None:
+def notify_through(name: str, body: str, subject: str) -> str | None:
     """Sends through one block; gives the kind of error where it could not. A library's message may tell the address."""
     from flows.channels import notify  # Prefect, which a run without a channel need not load
 

@@ -39,7 +39,18 @@ from dashboard.registering import keep_published
 from flows.dashboard import standing_comments
 from flows.lineage import LineageEvents
 from flows.logs import RunLog
-from flows.notices import KINDS, failed, held, late, run_failed, run_interrupted, tell, undelivered, unusual
+from flows.notices import (
+    KINDS,
+    OF_WORKLISTS,
+    failed,
+    held,
+    late,
+    run_failed,
+    run_interrupted,
+    tell,
+    undelivered,
+    unusual,
+)
 from flows.reading import product_lines
 from flows.settings import LONDON
 from flows.summary import DeliveryLine, LoadLine, RuleLine, RunSummary
@@ -180,7 +191,7 @@ class Run:
             run.store.finish_run(run.run_id, outcome, run._seconds)
             run.log.tell("run ends", outcome=outcome, **run._seconds)
             run._lineage.ends(run._loads, products)
-            run._tell_notices(run._found_notices(), judged=KINDS)
+            run._tell_notices(run._found_notices(), judged=set(KINDS) - OF_WORKLISTS)
 
     def _end_failed(self, error: BaseException) -> None:
         """Keeps that the run failed. What hinders that, such as a full disk, must not hide why it failed."""

@@ -78,6 +78,14 @@ JOBS = (
         "On the first of each month keeps the dashboard of the month before for good.",
         ("dashboard",),
     ),
+    Job(
+        "worklists",
+        "flows.worklists:worklists",
+        "0 6 * * 1",
+        timedelta(days=7),
+        "On Mondays tells each caseworker, supervisor and partner service what is due and overdue.",
+        ("worklists",),
+    ),
 )
 
 

@@ -8,14 +8,19 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import SecretStr
 
 from connectors.errors import SendError
+from flows.channels import NoticeAddress
 from flows.run import Run
 from flows.server import Server
 from flows.settings import PREFECT_DEFAULTS, TELEMETRY_OFF
@@ -138,3 +143,38 @@ def fresh_home(home: SendHome) -> SendHome:
     made = home.send("demo", "--children", "300")
     assert made.returncode == 0, made.stderr
     return home
+
+
+def keep(name: str, address: str) -> None:
+    NoticeAddress(url=SecretStr(address)).save(name, overwrite=True)
+
+
+class Channel(list[dict[str, str]]):
+    """What came to a channel, and its address."""
+
+    address: str
+
+
+@pytest.fixture
+def channel(prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Channel]:
+    """A channel that is a Prefect block, whose address is a server of the test's own; another answers nobody."""
+    got = Channel()
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Prints nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server.api_url)
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        got.address = f"json://127.0.0.1:{server.server_port}/"
+        keep("send-team", got.address)
+        keep("nobody", "json://127.0.0.1:9/")
+        yield got
+    server.shutdown()

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
-from pydantic import SecretStr
 
 from connectors.errors import SendError, SourceUnavailable
 from connectors.failed_loads import FailedLoad
 from connectors.freshness import Freshness, Volume
 from flows import notices
-from flows.channels import NoticeAddress
 from flows.notices import KINDS, anchor
 from flows.run import Run
 from flows.summary import ProductLine
 from operations.notices import Notice, standing_notices
 from operations.store import OperationsStore
-from tests.flows.conftest import PrefectServer, load_what_can_be
+from tests.flows.conftest import Channel, keep, load_what_can_be
 from warehouse.build import DbtProject
 from warehouse.home import Home
 
@@ -130,41 +124,6 @@ def test_every_kind_of_notice_has_a_section_in_the_runbook() -> None:
     for kind, heading in KINDS.items():
         assert f"## {heading}" in headings, kind
         assert anchor(kind) == f"docs/runbook.md#{heading.lower().replace(' ', '-')}"
-
-
-def keep(name: str, address: str) -> None:
-    NoticeAddress(url=SecretStr(address)).save(name, overwrite=True)
-
-
-class Channel(list[dict[str, str]]):
-    """What came to a channel, and its address."""
-
-    address: str
-
-
-@pytest.fixture
-def channel(prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Channel]:
-    """A channel that is a Prefect block, whose address is a server of the test's own; another answers nobody."""
-    got = Channel()
-
-    class Listener(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Prints nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Listener)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("PREFECT_API_URL", prefect_server.api_url)
-    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
-        got.address = f"json://127.0.0.1:{server.server_port}/"
-        keep("send-team", got.address)
-        keep("nobody", "json://127.0.0.1:9/")
-        yield got
-    server.shutdown()
 
 
 def test_notices_go_to_every_channel_and_one_not_reached_gets_them_the_next_night(home: Home, channel: Channel) -> None:

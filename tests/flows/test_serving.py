@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def test_a_job_is_given_another_time_or_put_off_in_the_configuration(home: Home)
 def test_the_deployments_for_workers_are_those_that_send_serve_serves() -> None:
     written = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     assert [(d["entrypoint"], d["schedules"][0]["cron"], d["description"]) for d in written] == [
-        (job.entrypoint.replace(".", "/").replace(":", ".py:"), job.cron, job.description) for job in JOBS
+        (job.entrypoint.replace(":", "."), job.cron, job.description) for job in JOBS
     ]
     assert all(d["concurrency_limit"]["limit"] == 1 for d in written)
     assert all(d["schedules"][0]["timezone"] == "Europe/London" for d in written)
@@ -137,6 +138,26 @@ def client(prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch) -> It
 def runs_of(client: SyncPrefectClient, deployment_id: Any) -> list[Any]:
     answer = client.request("POST", "/flow_runs/filter", json={"deployments": {"id": {"any_": [str(deployment_id)]}}})
     return list(answer.json())
+
+
+def test_prefects_own_command_deploys_every_job_for_workers(home: Home, client: SyncPrefectClient) -> None:
+    environment = {**os.environ, "SEND_HOME": str(home.folder), "PREFECT_HOME": str(home.prefect)}
+    prefect = [sys.executable, "-m", "prefect"]
+    for arguments in (["work-pool", "create", "--type", "process", "send"], ["deploy", "--all"]):
+        done = subprocess.run(
+            [*prefect, *arguments], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    made = {d.name: d for d in client.read_deployments() if d.work_pool_name == "send"}
+    try:
+        told = {name: (d.schedules[0].schedule, d.schedules[0].active, d.parameters) for name, d in made.items()}
+        assert {name: (getattr(s, "cron", None), a, p) for name, (s, a, p) in told.items()} == {
+            job.name: (job.cron, True, {"home": str(home.folder)}) for job in JOBS
+        }
+    finally:
+        for deployment in made.values():
+            client.delete_deployment(deployment.id)
+        client.request("DELETE", "/work_pools/{name}", path_params={"name": "send"})
 
 
 def test_of_many_runs_for_one_day_one_does_the_work_and_stopping_pauses_nothing(
