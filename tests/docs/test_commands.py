@@ -22,6 +22,7 @@ from sqlfluff.core import FluffConfig
 from dashboard.counting import count_indicators
 from dashboard.definitions import CATALOGUE, Catalogue, read_catalogue
 from dashboard.documentation import indicators_page
+from tests.flows.conftest import PrefectServer, SendHome
 from warehouse.home import Home
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def runnable(page: Path) -> list[Block]:
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def session(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer) -> tuple[Path, dict[str, str]]:
     """A folder to run in, and an environment in which ``send`` is the command and its home a small borough's."""
     folder = tmp_path_factory.mktemp("docs")
     commands = folder / "bin"
@@ -77,17 +78,12 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
         "PATH": f"{commands}:{kept['PATH']}",
         "PYTHONPATH": str(ROOT),
         "SEND_HOME": str(folder / "home"),
+        "PREFECT_API_URL": prefect_server.api_url,
     }
-    for arguments in (["demo", "--children", "300"], ["run"]):
-        done = subprocess.run(
-            [str(commands / "send"), *arguments],
-            env=environment,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode in (0, 1), done.stderr
+    home = SendHome(folder / "home")
+    made = home.send("demo", "--children", "300")
+    assert made.returncode == 0, made.stderr
+    home.run_here()
     return folder, environment
 
 
