@@ -412,10 +412,10 @@ def _parquet(path: str | None) -> str:
 
 
 def _kind(column: ColumnElement[Any]) -> type[Any] | None:
-    """The Python type of the column's values, where it is one that rises."""
+    """The Python type of the column's values, where it is one that rises; with None the column is refused as a mark."""
     try:
         kind = column.type.python_type
-    except NotImplementedError:
+    except NotImplementedError:  # how SQLAlchemy says that Python has no type for it
         return None
     return next((k for k in (datetime, date, int, Decimal, str) if kind is k), None)
 

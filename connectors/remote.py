@@ -147,6 +147,6 @@ def _modified(system: Any, path: str) -> float | None:
     """When the file was last changed, where the place tells: of files without a date it gives the order."""
     try:
         moment = system.modified(path)
-    except (NotImplementedError, KeyError):
+    except (NotImplementedError, KeyError):  # how fsspec's file systems say that they keep no dates
         return None
     return moment.timestamp() if isinstance(moment, datetime) else None

@@ -26,8 +26,8 @@ from warehouse.home import Home
 
 FOLDER = Path(__file__).with_name("published_tables")
 TABLES = FOLDER / "tables.yml"
-RELATIONS = ("setting", "plan", "new_plan", "ceased_plan", "request", "assessment")
-"""The SQL files, each made a table of its name; the first is read by others."""
+RELATIONS = ("setting", "first_need", "plan", "new_plan", "ceased_plan", "request", "assessment")
+"""The SQL files, each made a table of its name; the first two are read by others."""
 NOT_AVAILABLE = "x"
 PLACES = (
     *("time_period", "time_identifier", "geographic_level", "country_code", "country_name", "region_code"),

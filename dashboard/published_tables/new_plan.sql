@@ -33,15 +33,6 @@ named as (
             setting.entry_date asc nulls first,
             setting.setting_id asc
     ) = 1
-),
-
-needs as (
-    select
-        plan_id,
-        min(lower(sen_type)) as need
-    from core.fct_need
-    where need_rank = 1
-    group by plan_id
 )
 
 select
@@ -53,7 +44,7 @@ select
     coalesce(named.place, 'placement_unknown') as place,
     place_name.label as place_label,
     place_name.total_label as place_total_label,
-    needs.need,
+    first_need.need,
     coalesce(begun.has_exception, false) as has_exception,
     datediff('day', begun.received_date, begun.plan_start_date) as days,
     -- an assessment decided before the year is historical in the return, which then tells nothing of its time
@@ -64,6 +55,6 @@ from begun
 -- left: a plan whose child was quarantined has still started; nothing of these is on record for every plan
 left join core.dim_child as child on begun.child_id = child.child_id
 left join named on begun.plan_id = named.plan_id
-left join needs on begun.plan_id = needs.plan_id
+left join first_need on begun.plan_id = first_need.plan_id
 left join ethnic_group on child.ethnicity = ethnic_group.ethnicity
 left join place_name on coalesce(named.place, 'placement_unknown') = place_name.place

@@ -37,15 +37,6 @@ attended as (
     ) = 1
 ),
 
-needs as (
-    select
-        plan_id,
-        min(lower(sen_type)) as need
-    from core.fct_need
-    where need_rank = 1
-    group by plan_id
-),
-
 reviews as (
     select
         review.plan_id,
@@ -72,7 +63,7 @@ select
     coalesce(attended.place, 'placement_unknown') as place,
     place_name.label as place_label,
     place_name.total_label as place_total_label,
-    needs.need,
+    first_need.need,
     held.has_personal_budget,
     held.has_organised_arrangements,
     attended.residential,
@@ -86,7 +77,7 @@ select
 from held
 -- left: nothing of these is on record for every plan
 left join attended on held.plan_id = attended.plan_id
-left join needs on held.plan_id = needs.plan_id
+left join first_need on held.plan_id = first_need.plan_id
 left join reviews on held.plan_id = reviews.plan_id
 left join ethnic_group on held.ethnicity = ethnic_group.ethnicity
 left join place_name on coalesce(attended.place, 'placement_unknown') = place_name.place

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from connectors.corrections import landed_record
 from console.application import create_app
 from console.context import Console
 from operations.triage import Filter, now
 from tests.browser import PHONE, ZOOMED, Opener, Watched, axe_violations, is_scrolling_sideways
+from tests.console.acting import act, sign_in
 from tests.console.conftest import PASSWORD, opened, served
 from tests.console.nights import SURNAME, Council
 from tests.console.workbooks import fill_in
@@ -48,26 +49,6 @@ ADMINISTRATORS_PAGES = (
 def address(app: FastAPI, chromium: Browser) -> Iterator[str]:
     with served(app) as at:
         yield at
-
-
-def sign_in(page: Page, address: str, name: str) -> None:
-    page.goto(f"{address}/sign-in")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-
-
-def act(page: Page, what: str, **fields: str) -> None:
-    """Fills in and sends the form of an act on the page."""
-    page.get_by_label("What is to be done").select_option(what)
-    if "assignee" in fields:
-        page.get_by_label("Assign to").select_option(fields["assignee"])
-    if "until" in fields:
-        page.get_by_label("Last day of the waiver").fill(fields["until"])
-    if "note" in fields:
-        page.get_by_label("Reason or note").fill(fields["note"])
-    page.get_by_role("button", name="Do it").click()
 
 
 def every_page(console: Console) -> list[str]:

@@ -31,9 +31,9 @@ from returns.notes import write_notes
 from returns.specification import read_specification
 from returns.standing import check_return
 from tests.browser import Opener
+from tests.console.acting import act as act_on_page
+from tests.console.acting import sign_in
 from tests.console.conftest import PASSWORD, served
-from tests.console.test_in_browser import act as act_on_page
-from tests.console.test_in_browser import sign_in
 from tests.flows.conftest import SendHome
 from warehouse.home import Home
 from warehouse.publication import standing_publication
