@@ -31,6 +31,7 @@ from connectors.manifest import Watermark
 from connectors.readers import Delivered
 from connectors.readers.csv import read_csv
 from connectors.readers.excel import open_workbook, read_sheet, sheet_names
+from connectors.readers.plain_xml import NotPlain, read_plain_xml
 from connectors.readers.statistics import read_release_file, release_files
 from connectors.readers.xml import read_xml
 from connectors.typing_rules import TypingTable, open_typing
@@ -212,7 +213,10 @@ def read_file(job: ReadingJob, connection: duckdb.DuckDBPyConnection) -> list[Ta
     try:
         _check_suffix(path, source)
         if source.kind == "xml":
-            return typed(read_xml(path, contract), job.name, folder)
+            try:
+                return typed(read_plain_xml(path, contract), job.name, folder)
+            except NotPlain:  # what came of it so far is dropped: the other reader begins anew
+                return typed(read_xml(path, contract), job.name, folder)
         if source.kind == "csv":
             return typed(read_csv(path, job.name, contract, source), job.name, folder)
         if source.kind == "zip":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from contextlib import contextmanager
+from typing import Any, Protocol, cast
 
 from lxml import etree
 
@@ -33,6 +34,27 @@ def safe_events(handle: Readable, events: tuple[str, ...], tags: list[str] | Non
             huge_tree=False,
         )
     )
+
+
+class _Nothing:
+    """Takes nothing of what the parser finds, so that no tree is built."""
+
+    def close(self) -> None:
+        """Gives nothing at the end."""
+
+
+@contextmanager
+def judge() -> Iterator[etree.XMLParser]:
+    """A parser to feed a file to, as strict as that of ``safe_events``, that keeps nothing.
+
+    Raises ``lxml.etree.XMLSyntaxError``, while it is fed or at the end, where the file is not well-formed.
+    """
+    taking_nothing = cast("etree.ParserTarget", _Nothing())  # none of a target's other methods need be there
+    parser = etree.XMLParser(
+        target=taking_nothing, resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False
+    )
+    yield parser
+    parser.close()
 
 
 def local_name(tag: Any) -> str:

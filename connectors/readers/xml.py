@@ -210,7 +210,7 @@ def _find_text(element: Any, path: str) -> str | None:
     return (element.text or "").strip() or None
 
 
-class _Message:
+class Message:
     """One message as it is read: its header, the container it is in, its records."""
 
     def __init__(self, contract: ExtractContract, shape: XmlShape) -> None:
@@ -295,7 +295,7 @@ def read_xml(path: Path, contract: ExtractContract) -> Delivered:
         raise FileRefused("It is empty. Ask for the extract again.")
     if size > MAX_BYTES:
         raise FileRefused(f"It is larger than {MAX_BYTES >> 20:,} MB. Split the extract by school.")
-    message = _Message(contract, shape)
+    message = Message(contract, shape)
     return Delivered(tuple(rows.shape for rows in message.rows.values()), _read(path, message))
 
 
@@ -320,7 +320,7 @@ class _Metered:
         return piece
 
 
-def _read(path: Path, message: _Message) -> Iterator[tuple[str, pa.RecordBatch]]:
+def _read(path: Path, message: Message) -> Iterator[tuple[str, pa.RecordBatch]]:
     with path.open("rb") as handle:
         try:
             # The first element alone, so that nothing of a wrong or hostile file is built up.
@@ -341,7 +341,7 @@ def _read(path: Path, message: _Message) -> Iterator[tuple[str, pa.RecordBatch]]
     yield from message.batches(is_due=True)
 
 
-def _read_records(handle: _Metered, message: _Message) -> Iterator[tuple[str, pa.RecordBatch]]:
+def _read_records(handle: _Metered, message: Message) -> Iterator[tuple[str, pa.RecordBatch]]:
     shape = message.shape
     container = shape.container.element if shape.container else None
     header = shape.collection.path.partition("/")[0]
