@@ -186,7 +186,8 @@ COMPARISONS = (
 )
 
 BLOCKING_RULES = (
-    ("birth_date", "surname_start"),
+    ("birth_date", "surname_start", "forename_start"),
+    ("birth_date", "surname_start", "sector"),
     ("birth_date", "forename_group"),
     ("birth_date", "postcode"),
     ("name_pair", "birth_year"),

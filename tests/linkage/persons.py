@@ -22,7 +22,10 @@ SCHEMA = pyarrow.schema(
         ("postcodes", pyarrow.list_(pyarrow.string())),
         *((name, pyarrow.string()) for name in ("upn", "uln", "nhs_number")),
         *((name, pyarrow.bool_()) for name in ("has_permanent_upn", "has_valid_nhs_number")),
-        *((name, pyarrow.string()) for name in ("surname_start", "name_pair", "content_hash")),
+        *(
+            (name, pyarrow.string())
+            for name in ("surname_start", "forename_start", "sector", "name_pair", "content_hash")
+        ),
         ("birth_year", pyarrow.int64()),
         ("birth_date", pyarrow.string()),
     ]
@@ -61,6 +64,8 @@ def person(kind: str, anchor: str, **said: Any) -> dict[str, Any]:
         "has_permanent_upn": bool(upn) and upn[-1].isdigit(),
         "has_valid_nhs_number": known["nhs_number"] is not None,
         "surname_start": joined[:2] if joined else None,
+        "forename_start": forename[:1] if forename else None,
+        "sector": known["postcode"][:-2] if known["postcode"] else None,
         "name_pair": " ".join(sorted((group, joined))) if group and joined else None,
         "birth_year": int(known["birth_text"][:4]) if known["birth_text"] else None,
         "birth_date": known["birth_text"],

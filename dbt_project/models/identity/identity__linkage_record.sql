@@ -122,6 +122,8 @@ select
     has_permanent_upn,
     coalesce({{ is_valid_nhs_number('nhs_number') }}, false) as has_valid_nhs_number,
     left(surname, 2) as surname_start,
+    left(forename, 1) as forename_start,
+    left(postcode, -2) as sector,
     least(forename_group, surname) || ' ' || greatest(forename_group, surname) as name_pair,
     year(birth_date) as birth_year,
     md5(
