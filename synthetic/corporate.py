@@ -17,7 +17,7 @@ from synthetic.sheets import NOBODY, Sheet, day_column, text_column
 
 # DfE's and ONS's codes of the 153 local authorities, from DfE's release of January 2025 (Open Government Licence v3).
 LOCAL_AUTHORITIES = Path(__file__).with_name("local_authorities.csv")
-HOMES_IN_AN_AREA, AREAS_IN_A_WARD = 8, 5
+HOMES_IN_AN_AREA, AREAS_IN_A_WARD = 20, 5
 RATED_MONTHS = 12
 # Residents aged 0 to 25 for each pupil, and families in the parent carer forum for each; both grow a little each year.
 RESIDENTS_A_PUPIL, FORUM_MEMBERS_A_PUPIL, GROWTH = 1.9, 0.006, 0.012
