@@ -863,7 +863,28 @@ class Recount:
                     (column,) = [c for c in table.columns if c.endswith(number)]
                     rows = rows[rows[column].isin(known)]
                 found.append(keyed(rows, contract.extract, name, table.key))
+        placements = found[0][found[0].table == "placement"].record_id
+        spend = self.landed("high_needs_spend__spend", "placement_id", "month", "kind")
+        spend = spend[spend.placement_id.isin(placements)]
+        found.append(keyed(spend, "high_needs_spend", "spend", ["placement_id", "month", "kind"]))
+        key = ["academic_year", "key_stage", "upn", "subject"]
+        found.append(keyed(self._results_of_children, "attainment", "result", key))
         return pd.concat(found, ignore_index=True)
+
+    @cached_property
+    def _results_of_children(self) -> Frame:
+        """The results of pupils whose UPN is one child's alone, and whose birth date, if given, is that child's."""
+        r = self.landed("attainment__result", "academic_year", "key_stage", "upn", "subject")
+        opened = pd.to_datetime(r.academic_year.str[:4] + "-09-01").astype("datetime64[ns]")
+        r = r[opened + pd.DateOffset(months=10) <= self.as_at]
+        cases = self.landed("ehc_case__child", "case_id")
+        cases = cases.assign(child_id=self.child_of("case", cases.case_id))
+        held = pd.concat([rows[["upn", "child_id", "birth_date"]] for rows in (cases, self._pupils)]).dropna()
+        born = held.drop_duplicates().groupby("upn").filter(lambda of: of.child_id.nunique() == 1)
+        agrees = pd.MultiIndex.from_frame(r[["upn", "birth_date"]]).isin(
+            pd.MultiIndex.from_frame(born[["upn", "birth_date"]])
+        )
+        return r[agrees | (r.birth_date.isna() & r.upn.isin(born.upn))]
 
     def _of_cases(self) -> Frame:
         """The records of the case system that lead to a case."""
