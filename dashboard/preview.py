@@ -87,8 +87,19 @@ class Breakdown(_Strict):
     by: tuple[str, ...]
 
 
+class Begins(_Strict):
+    """Since when the records of a file are kept: the first day of something of which all is kept from then on."""
+
+    first: str
+    of: str
+
+
 class PublishedTable(_Strict):
-    """One file of the release. ``all`` is topic and breakdown of the row of everybody; ``left_out`` says why."""
+    """One file of the release. ``all`` is topic and breakdown of the row of everybody; ``left_out`` says why.
+
+    ``years_before`` earlier years follow the latest, of everybody alone but for the ``years_broken_down`` nearest ones,
+    as DfE has them. ``begins`` says from when on the records tell them, ``undated`` why they never do.
+    """
 
     file: str
     period: Literal["calendar_year", "academic_year"]
@@ -97,7 +108,17 @@ class PublishedTable(_Strict):
     all: tuple[str, str]
     breakdowns: tuple[Breakdown, ...]
     left_out: dict[str, str] = {}
+    years_before: int = 0
+    years_broken_down: int = 0
+    begins: Begins | None = None
+    undated: str | None = None
     columns: tuple[Column | SharedColumns, ...]
+
+    @model_validator(mode="after")
+    def _tells_the_years_before(self) -> PublishedTable:
+        if (self.years_before > 0) != ((self.begins is None) != (self.undated is None)):
+            raise ValueError(f"{self.file} needs begins or undated for its years before, and not both")
+        return self
 
 
 class PublishedTables(_Strict):
@@ -138,7 +159,7 @@ def published_tables() -> PublishedTables:
 
 @dataclass(frozen=True)
 class NotHeld:
-    """A column, or a whole breakdown, that an LA's records cannot give, and why."""
+    """A column, or a whole breakdown or year, that an LA's records cannot give, and why."""
 
     file: str
     column: str
@@ -184,10 +205,19 @@ def write_preview(home: Home, la_name: str, folder: Path) -> Preview:
             raise NoPreview("The warehouse has no survey in hand. Build it anew: send run")
         year, reference_date, as_at, known_at, la_code, gss_code, region = header
         place = ("Local authority", "E92000001", "England", tables.regions.get(region or ""), region, gss_code, la_code)
-        counted = {
-            table.file: [(*_period(table, year), *place, la_name, *row) for row in _rows(connection, tables, table)]
-            for table in tables.files
-        }
+        counted: dict[str, list[tuple[Any, ...]]] = {table.file: [] for table in tables.files}
+        lacking: list[NotHeld] = []
+        for years_ago in range(1 + max(table.years_before for table in tables.files)):
+            if years_ago:
+                _go_back(connection, year - years_ago)
+            _make_relations(connection)
+            for table in (table for table in tables.files if table.years_before >= years_ago):
+                period = _period(table, year - years_ago)
+                reason = _why_not_told(connection, table) if years_ago else None
+                if reason:
+                    lacking.append(NotHeld(table.file, f"the year {period[0]}", reason))
+                rows = _rows(connection, tables, table, years_ago=years_ago, is_told=reason is None)
+                counted[table.file] += [(*period, *place, la_name, *row) for row in rows]
     preview = Preview(
         folder=folder.resolve(),
         la_code=la_code,
@@ -197,7 +227,7 @@ def write_preview(home: Home, la_name: str, folder: Path) -> Preview:
         as_at=as_at,
         known_at=known_at,
         files={file: len(rows) for file, rows in counted.items()},
-        not_held=tuple(_not_held(tables, year)),
+        not_held=(*_not_held(tables, year), *lacking),
     )
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -231,19 +261,53 @@ def _opened(home: Home) -> duckdb.DuckDBPyConnection:
         connection.execute("use warehouse")
         _bring_words(connection, published_tables())
         connection.execute("create temp table survey as select * from landing.sen2_survey")
-        for name in RELATIONS:
-            sql = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-            connection.execute(f"create temp table {name} as {sql}")
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
+    except duckdb.CatalogException as error:
         connection.close()
-        raise NoPreview(
-            "The warehouse is not as this release builds it, so nothing can be counted. Build it anew: send run "
-            f"({str(error).splitlines()[0]})"
-        ) from None
+        raise _built_otherwise(error) from None
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _built_otherwise(error: duckdb.Error) -> NoPreview:
+    return NoPreview(
+        "The warehouse is not as this release builds it, so nothing can be counted. Build it anew: send run "
+        f"({str(error).splitlines()[0]})"
+    )
+
+
+def _make_relations(connection: duckdb.DuckDBPyConnection) -> None:
+    """What is counted, of the survey that ``survey`` holds."""
+    try:
+        for name in RELATIONS:
+            sql = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+            connection.execute(f"create or replace temp table {name} as {sql}")
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise _built_otherwise(error) from None
+
+
+def _go_back(connection: duckdb.DuckDBPyConnection, year: int) -> None:
+    """Makes ``survey`` that of the returns of an earlier calendar year, as at its own survey day."""
+    survey = survey_of_year(year + 1)
+    connection.execute(
+        "update survey set year = ?, reference_date = ?, period_start = ?, period_end = ?",
+        [survey.year, survey.survey_day, survey.period_start, survey.period_end],
+    )
+
+
+def _why_not_told(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> str | None:
+    """Why the records do not tell of the earlier year that ``survey`` holds; nothing where they do."""
+    if table.begins is None:
+        return table.undated
+    found = connection.execute(
+        f"select first_day, coalesce(first_day <= period_start, false) from ({table.begins.first}) cross join survey"
+    ).fetchone()
+    first_day, is_told = found or (None, False)
+    if is_told:
+        return None
+    since = f"from {first_day} on alone" if first_day else "of no time"
+    return f"They are whole {since}, as the {table.begins.of} tell"
 
 
 def _bring_words(connection: duckdb.DuckDBPyConnection, tables: PublishedTables) -> None:
@@ -257,16 +321,26 @@ def _bring_words(connection: duckdb.DuckDBPyConnection, tables: PublishedTables)
 
 
 def _rows(
-    connection: duckdb.DuckDBPyConnection, tables: PublishedTables, table: PublishedTable
+    connection: duckdb.DuckDBPyConnection,
+    tables: PublishedTables,
+    table: PublishedTable,
+    *,
+    years_ago: int,
+    is_told: bool,
 ) -> list[tuple[Any, ...]]:
-    """The rows of a file from its topic on: that of everybody, then those of each breakdown."""
+    """The rows of a file from its topic on: that of everybody, then those of each breakdown.
+
+    A year that the records do not tell is one row of everybody, not available.
+    """
     columns = list(tables.columns_of(table))
+    if not is_told:
+        return [(*table.all, *(NOT_AVAILABLE for _ in columns))]
     conditions = {column.name: column.count for column in columns if column.count is not None}
     figures = ", ".join(_figure(column, conditions) for column in columns)
     counted = f"from {table.rows} where {table.where}"
     # the condition holds always: it makes one row even where nothing is counted
     rows = connection.execute(f"select ?, ?, {figures} {counted} having count(*) >= 0", list(table.all)).fetchall()
-    for breakdown in table.breakdowns:
+    for breakdown in table.breakdowns if years_ago <= table.years_broken_down else ():
         values = ", ".join(breakdown.by)
         rows += connection.execute(
             f"select ?, breakdown, {figures} "
@@ -325,6 +399,8 @@ def _readme(preview: Preview) -> str:
         until,
         f"Records as at {preview.as_at}, known at {preview.known_at:%Y-%m-%d %H:%M} UTC.",
         "",
+        "Earlier years are counted as at their own survey days from what is on record now, with what is known of each",
+        "child now: they are not what was returned. DfE's own files have what was published.",
         "Files, columns and words are those of DfE's release of 2025. Nothing is rounded or withheld.",
         "x: not available.",
         "_ex: without the plans to which an exception to the 20 weeks applies. A group without anybody has no row.",

@@ -19,11 +19,6 @@ from warehouse.home import Home
 SURE_IDENTIFIERS = ("upn", "uln", "nhs_number", "social_care_id")
 """The identifiers by which a record that no longer stands is known as a child's, where the child alone holds them."""
 MEMORY_LIMIT = "900MB"
-LINKED_ELSEWHERE = {
-    ("attainment", "result"): "core.fct_attainment",
-    ("high_needs_spend", "spend"): "core.fct_high_needs_spend",
-}
-"""Landed tables whose records come to a child not through ``identity__record_child`` but through a fact of core."""
 NUMBERS_OF_SOURCES = ("case", "cin", "nccis", "youth_justice")
 """Kinds of anchors that are a source's own number of the child, as rows set apart may hold it."""
 
@@ -108,19 +103,10 @@ def find_records(connection: duckdb.DuckDBPyConnection, children: Sequence[str],
     """
     connection.execute("create or replace temp table wanted (child_id varchar)")
     connection.execute("insert into wanted select unnest(?::varchar[])", [list(children)])
-    linked = " union ".join(
-        [
-            "select child_id, extract, table_name, record_id from identity.identity__record_child",
-            *(
-                f"select child_id, {literal(extract)}, {literal(table)}, record_id from {fact}"
-                for (extract, table), fact in LINKED_ELSEWHERE.items()
-            ),
-        ]
-    )
     connection.execute(
-        f"""
+        """
         create or replace temp table known_record as
-        select child_id, extract, table_name, record_id from ({linked})
+        select child_id, extract, table_name, record_id from identity.identity__record_child
         where child_id is not null and record_id is not null
         """
     )

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from connectors.contract import all_contracts
 from connectors.errors import ConfigurationError
 from connectors.typing_rules import identifier, literal, record_id_sql
-from protection.records import LINKED_ELSEWHERE, LandedTable, find_records, first_column, not_known
+from protection.records import LandedTable, find_records, first_column, not_known
 
 POLICY = Path(__file__).with_suffix(".yml")
 
@@ -94,14 +94,14 @@ def read_policy() -> Policy:
 
 @functools.cache
 def extracts_of_children() -> frozenset[str]:
-    """The extracts that hold records of children: those with a birth date, or linked to a child elsewhere."""
+    """The extracts that hold records of children: those with a birth date, and what is spent on a child's placement."""
     dated = {
         contract.extract
         for contract in all_contracts()
         for table in contract.tables.values()
         if any(column.identifier == "birth_date" for column in table.columns.values())
     }
-    return frozenset(dated | {extract for extract, _ in LINKED_ELSEWHERE})
+    return frozenset(dated | {"high_needs_spend"})
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,53 @@ OF_CHILDREN = {
 }
 """The other extracts of children, with the column of social care's number where they have it. Whoever else a record
 names is a child by that alone."""
+SPELLS = (
+    (
+        "looked after",
+        ("ssda903__episode", "child start_date start_reason", "child", "start_date", "end_date"),
+        (
+            *("ssd__ssd_cla_episodes", "clae_cla_episode_id", "clae_person_id"),
+            *("clae_cla_episode_start_date", "clae_cla_episode_ceased_date"),
+        ),
+    ),
+    (
+        "protected",
+        (
+            *("cin_census__child_protection_plan", "reference_date la_child_id start_date", "la_child_id"),
+            *("start_date", "end_date"),
+        ),
+        (
+            *("ssd__ssd_cp_plans", "cppl_cp_plan_id", "cppl_person_id"),
+            *("cppl_cp_plan_start_date", "cppl_cp_plan_end_date"),
+        ),
+    ),
+    (
+        "need",
+        (
+            *("cin_census__cin_episode", "reference_date la_child_id referral_date", "la_child_id"),
+            *("referral_date", "closure_date"),
+        ),
+        ("ssd__ssd_cin_episodes", "cine_referral_id", "cine_person_id", "cine_referral_date", "cine_close_date"),
+    ),
+)
+"""What social care does, the graver first: the yearly return and the weekly dataset that tell it, with the columns of
+key, person, first and last day."""
+STATUSES = {
+    "looked after": "Looked after",
+    "protected": "On a protection plan",
+    "need": "In need",
+    "short breaks": "Short breaks",
+}
+SHORT_BREAKS = ("short_breaks__break", "social_care_id service start_date", "social_care_id", "start_date", "end_date")
+ETHNIC_GROUPS = {"W": "White", "M": "Mixed or multiple", "A": "Asian", "C": "Asian", "B": "Black", "O": "Other"}
+PHASES = ((0, "Early years"), (7, "Primary"), (12, "Secondary"), (99, "Post-16"))
+"""The year group below which each phase ends."""
+ELSEWHERE = {
+    **dict.fromkeys(("EHE", "OLA", "OPA", "OTH"), "Educated elsewhere"),
+    **dict.fromkeys(("NEET", "NIEC", "NIEO"), "Not in education"),
+    "EYP": "Early years setting",
+}
+"""Where a child is that is at no establishment."""
 Stock = Callable[[Day], Counts]
 
 
@@ -321,17 +368,32 @@ class Recount:
 
     @cached_property
     def spells(self) -> Frame:
-        """Social care's episodes, as the facts have them."""
-        return self.frame(
-            """
-            select child_id, 'need' as what, referral_date as start,
-                coalesce(closure_date, if(is_open, null, census_reference_date)) as stop from core.fct_cin_episode
-            union all select child_id, 'protected', start_date,
-                coalesce(end_date, if(is_open, null, census_reference_date)) from core.fct_child_protection_plan
-            union all select child_id, 'looked after', start_date, end_date from core.fct_looked_after_episode
-            union all select child_id, 'short breaks', start_date, end_date from core.fct_short_break
-            """
+        """What social care did for each child from when to when, from the rows of each of its extracts."""
+        last_census = self.landed("cin_census__child", "reference_date", "la_child_id").reference_date.max()
+        found = []
+        for what, yearly, weekly in SPELLS:
+            both = self._said(*yearly).merge(
+                self._said(*weekly), on=["person", "start"], how="outer", suffixes=("", "_weekly"), indicator="by"
+            )
+            # of what a census told, and the dataset and the next census do not, nobody knows when it ended
+            is_lost = both.by.eq("left_only") & (both.told < last_census)
+            stop = both.stop_weekly.fillna(both.stop).fillna(both.told.where(is_lost))
+            child = self.child_of("cin", both.person)
+            found.append(pd.DataFrame({"what": what, "child_id": child, "start": both.start, "stop": stop}))
+        breaks = self._said(*SHORT_BREAKS)
+        child = self.child_of("cin", breaks.person)
+        found.append(
+            pd.DataFrame({"what": "short breaks", "child_id": child, "start": breaks.start, "stop": breaks.stop})
         )
+        return pd.concat(found, ignore_index=True)
+
+    def _said(self, table: str, key: str, person: str, start: str, stop: str) -> Frame:
+        """The spells of one table, each as told last; of two of one day that which goes on, or else the longer."""
+        rows = self.landed(table, *key.split())
+        said = pd.DataFrame({"person": rows[person], "start": rows[start], "stop": self.come(rows[stop])})
+        said["told"] = rows.reference_date if "reference_date" in rows else pd.Series(pd.NaT, rows.index)
+        said = said[said.start <= self.as_at].astype({"told": "datetime64[ns]"})
+        return said.sort_values(["told", "stop"], na_position="last").drop_duplicates(["person", "start"], keep="last")
 
     @cached_property
     def places(self) -> Frame:
@@ -687,15 +749,24 @@ class Recount:
 
     @cached_property
     def _people(self) -> Frame:
-        """What is said of each child by its cases, and where they do not say, by its last census."""
+        """What is said of each child by its cases, else by its last census, else by social care."""
         cases = self.landed("ehc_case__child", "case_id").sort_values("case_id")
         cases = cases.assign(child_id=self.child_of("case", cases.case_id), order=1)
         pupils = self._pupils.sort_values("census_date", ascending=False).assign(order=2)
-        said: Frame = pd.concat([cases, pupils], ignore_index=True)[
-            ["child_id", "order", "birth_date", "sex", "postcode"]
+        in_need = self.landed("cin_census__child", "reference_date", "la_child_id")
+        in_need = in_need.sort_values("reference_date", ascending=False).rename(columns={"la_child_id": "person"})
+        known = self.landed("ssd__ssd_person", "pers_person_id").rename(columns=lambda name: name.removeprefix("pers_"))
+        known = known.rename(columns={"person_id": "person", "dob": "birth_date"})
+        looked_after = self.landed("ssda903__header", "child").rename(columns={"child": "person"})
+        by_social_care = [
+            rows.assign(child_id=self.child_of("cin", rows.person)) for rows in (in_need, known, looked_after)
         ]
+        said: Frame = pd.concat(
+            [cases, pupils, *(rows.assign(order=order) for order, rows in enumerate(by_social_care, start=3))],
+            ignore_index=True,
+        )[["child_id", "order", "birth_date", "sex", "postcode", "ethnicity"]]
         said = said[said.child_id.notna()].sort_values(["child_id", "order"], kind="stable")
-        return said.groupby("child_id")[["birth_date", "sex", "postcode"]].first()
+        return said.groupby("child_id")[["birth_date", "sex", "postcode", "ethnicity"]].first()
 
     @cached_property
     def _needs(self) -> Series:
@@ -713,8 +784,45 @@ class Recount:
         of_census = c.drop_duplicates("child_id").set_index("child_id").sen_type
         return of_plans.combine_first(of_census).map(codes.set_index("code").meaning)
 
+    @cached_property
+    def _attended(self) -> Frame:
+        """Each placement as it landed, whose it is, and what kind of place it is by the columns of the register."""
+        s = self.landed("ehc_case__placement", "id").merge(self.plans[["plan_id", "child_id"]], on="plan_id")
+        s = s[s.entry_date.isna() | (s.entry_date <= self.as_at)]
+        register = self.frame("select urn, ukprn, is_open from core.dim_establishment")
+        numbered = register[register.is_open & register.ukprn.notna()].drop_duplicates("ukprn", keep=False)
+        urn = s.urn.fillna(s.ukprn.map(numbered.set_index("ukprn").urn))
+        e = self.landed("gias__establishment", "urn").set_index("urn").reindex(urn.array).set_index(s.index)
+        kind, group = e.type_of_establishment_name.str.lower(), e.establishment_type_group_name.str.lower()
+        is_special = agreed(kind.str.contains("special"))
+        is_independent = agreed(group.str.startswith("independent")) | agreed(
+            kind.str.contains("independent|non-maintained")
+        )
+        choices = [
+            (s.sen_setting.notna(), s.sen_setting.map(ELSEWHERE)),
+            (agreed(s.sen_unit) | agreed(s.resourced_provision), "SEN unit or resourced provision"),
+            (agreed(e.phase_of_education_name == "16 plus"), "Post-16 college"),
+            (is_special & is_independent, "Independent or non-maintained special school"),
+            (is_special, "State special school"),
+            (is_independent, "Independent school"),
+            (agreed(kind.str.contains("pupil referral|alternative provision")), "Alternative provision"),
+            (kind.notna(), "Mainstream school"),
+        ]
+        s["place"] = np.select([holds for holds, _ in choices], [name for _, name in choices], "Not known")
+        s = s.sort_values("id").sort_values("entry_date", ascending=False, na_position="last", kind="stable")
+        return s.sort_values("rank", na_position="last", kind="stable")[
+            ["child_id", "entry_date", "leaving_date", "place"]
+        ]
+
+    def _on_the_day(self, child: Series, day: Series, spells: Frame, start: str, stop: str, what: str) -> Series:
+        """What the first of a child's spells says that holds on the day; nothing where none does."""
+        asked = pd.DataFrame({"child_id": child, "day": day, "row": child.index})
+        held = asked[asked.child_id.notna()].merge(spells, on="child_id")
+        held = held[(held[start].isna() | (held[start] <= held.day)) & (held[stop].isna() | (held[stop] > held.day))]
+        return held.drop_duplicates("row").set_index("row")[what].reindex(child.index)
+
     def groups(self, child: Series, day: Series) -> Frame:
-        """Area, age band, sex and need of each child on the day beside it."""
+        """What each child was on the day beside it, by each breakdown of people."""
         wards = self.landed("postcodes__postcode", "postcode")
         ward = wards.ward.groupby(wards.postcode.str.replace(" ", "")).min()
         p = self._people.reindex(child.array).set_index(child.index)
@@ -722,13 +830,22 @@ class Recount:
             (p.birth_date.dt.month == day.dt.month) & (p.birth_date.dt.day > day.dt.day)
         )
         age = day.dt.year - p.birth_date.dt.year - had
-        bands = [age < top for top, _ in AGES]
+        group = year_group(p.birth_date, school_year(day))
+        cared_for = self.spells.assign(status=self.spells.what.map(STATUSES))
         return pd.DataFrame(
             {
                 "area": p.postcode.str.replace(" ", "").map(ward).fillna("Not known"),
-                "age_band": np.select(bands, [name for _, name in AGES], "Not known"),
+                "age_band": np.select([age < top for top, _ in AGES], [name for _, name in AGES], "Not known"),
+                "phase": np.select([group < top for top, _ in PHASES], [name for _, name in PHASES], "Not known"),
                 "sex": p.sex.map({"F": "Female", "M": "Male"}).fillna("Not known"),
+                "ethnicity": p.ethnicity.str[0].map(ETHNIC_GROUPS).fillna("Not known"),
                 "need": child.map(self._needs).fillna("Not known"),
+                "placement": self._on_the_day(child, day, self._attended, "entry_date", "leaving_date", "place").fillna(
+                    "No placement recorded"
+                ),
+                "social_care_status": self._on_the_day(child, day, cared_for, "start", "stop", "status").fillna(
+                    "Not involved"
+                ),
             },
             index=child.index,
         )
@@ -746,7 +863,28 @@ class Recount:
                     (column,) = [c for c in table.columns if c.endswith(number)]
                     rows = rows[rows[column].isin(known)]
                 found.append(keyed(rows, contract.extract, name, table.key))
+        placements = found[0][found[0].table == "placement"].record_id
+        spend = self.landed("high_needs_spend__spend", "placement_id", "month", "kind")
+        spend = spend[spend.placement_id.isin(placements)]
+        found.append(keyed(spend, "high_needs_spend", "spend", ["placement_id", "month", "kind"]))
+        key = ["academic_year", "key_stage", "upn", "subject"]
+        found.append(keyed(self._results_of_children, "attainment", "result", key))
         return pd.concat(found, ignore_index=True)
+
+    @cached_property
+    def _results_of_children(self) -> Frame:
+        """The results of pupils whose UPN is one child's alone, and whose birth date, if given, is that child's."""
+        r = self.landed("attainment__result", "academic_year", "key_stage", "upn", "subject")
+        opened = pd.to_datetime(r.academic_year.str[:4] + "-09-01").astype("datetime64[ns]")
+        r = r[opened + pd.DateOffset(months=10) <= self.as_at]
+        cases = self.landed("ehc_case__child", "case_id")
+        cases = cases.assign(child_id=self.child_of("case", cases.case_id))
+        held = pd.concat([rows[["upn", "child_id", "birth_date"]] for rows in (cases, self._pupils)]).dropna()
+        born = held.drop_duplicates().groupby("upn").filter(lambda of: of.child_id.nunique() == 1)
+        agrees = pd.MultiIndex.from_frame(r[["upn", "birth_date"]]).isin(
+            pd.MultiIndex.from_frame(born[["upn", "birth_date"]])
+        )
+        return r[agrees | (r.birth_date.isna() & r.upn.isin(born.upn))]
 
     def _of_cases(self) -> Frame:
         """The records of the case system that lead to a case."""

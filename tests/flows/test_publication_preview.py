@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import subprocess
+from collections.abc import Callable
+from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -13,7 +16,8 @@ import pytest
 
 from connectors.contract import read_contract
 from connectors.readers.statistics import read_release_file, release_files
-from dashboard.preview import Preview, write_preview
+from dashboard.preview import PLACES, Preview, published_tables, write_preview
+from returns.surveys import survey_of_year
 from tests.flows.conftest import SendHome
 from tests.flows.recount import Recount, recounted
 from warehouse.home import Home
@@ -38,9 +42,15 @@ def recount(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Recount:
     return recounted(home, tmp_path_factory.mktemp("return") / "return.xml")
 
 
-def rows_of(preview: Preview, file: str) -> Rows:
+def every_row_of(preview: Preview, file: str) -> Rows:
     with (preview.folder / f"{file}.csv").open(encoding="utf-8-sig", newline="") as handle:
         return list(csv.DictReader(handle))
+
+
+def rows_of(preview: Preview, file: str) -> Rows:
+    """The rows of the latest year."""
+    rows = every_row_of(preview, file)
+    return [row for row in rows if row["time_period"] == max(row["time_period"] for row in rows)]
 
 
 def everybody(preview: Preview, file: str) -> dict[str, str]:
@@ -182,6 +192,53 @@ def test_groups_add_up_to_everybody(preview: Preview) -> None:
     )
 
 
+def test_plans_of_the_years_before_are_those_in_force_on_their_survey_days_and_begun_and_ceased_in_them(
+    home: Home, preview: Preview
+) -> None:
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        plans = connection.execute(
+            "select plan_start_date, cease_date, transfer_in_date from core.fct_plan where child_id is not null"
+        ).fetchall()
+    first_ceased = min(ceased for _, ceased, _ in plans if ceased)
+    checked = 0
+    for years_ago in range(1, 6):
+        year = preview.year - years_ago
+        if first_ceased > date(year, 1, 1):
+            continue
+        day = survey_of_year(year + 1).survey_day
+        caseload, new = (
+            next(row for row in every_row_of(preview, file) if row["time_period"] == period)
+            for file, period in (("caseload", f"{year}{(year + 1) % 100:02d}"), ("newplans", str(year)))
+        )
+        held = sum(
+            begun <= day and (ceased is None or ceased > day) and (moved is None or moved <= day)
+            for begun, ceased, moved in plans
+        )
+        assert (caseload["ehcplans"], new["new_ehc_plans"]) == (str(held), str(sum(p[0].year == year for p in plans)))
+        checked += 1
+    assert checked >= 2
+    (ceased,) = (row for row in every_row_of(preview, "ceased_plans") if row["time_period"] == str(preview.year - 2))
+    assert ceased["total_ceased"] == str(sum(bool(p[1]) and p[1].year == preview.year - 2 for p in plans))
+
+
+def test_a_year_before_that_the_records_do_not_tell_is_marked_and_the_reason_told(preview: Preview) -> None:
+    readme = (preview.folder / "README.txt").read_text(encoding="utf-8")
+    untold = {(gap.file, gap.column.removeprefix("the year ")) for gap in preview.not_held if "the year" in gap.column}
+    assert ("personal_budgets", f"{preview.year - 1}{preview.year % 100:02d}") in untold
+    for file, period in untold:
+        (row,) = (row for row in every_row_of(preview, file) if row["time_period"] == period)
+        assert set(list(row.values())[len(PLACES) :]) == {"x"}, (file, period)
+        assert f"- {file}, the year {period}: " in readme
+
+
+def test_the_years_of_each_file_are_as_many_as_dfes(preview: Preview, shared_data: Callable[[str], Path]) -> None:
+    with ZipFile(shared_data("dfe-education-health-and-care-plans-2025.zip")) as release:
+        for table in published_tables().files:
+            with TextIOWrapper(release.open(f"data/{table.file}.csv"), encoding="utf-8-sig", newline="") as handle:
+                of_dfe = {row["time_period"] for row in csv.DictReader(handle)}
+            assert len({row["time_period"] for row in every_row_of(preview, table.file)}) == len(of_dfe), table.file
+
+
 def test_what_is_not_held_is_marked_and_the_reason_told(preview: Preview) -> None:
     (of_everybody,) = rows_of(preview, "work_based_placements")
     assert {of_everybody[column] for column in ("open_wbp", "open_trainee")} == {"x"}
@@ -194,7 +251,9 @@ def test_what_is_not_held_is_marked_and_the_reason_told(preview: Preview) -> Non
         for column, cell in everybody(preview, file).items()
         if cell == "x" and not column.lower().startswith("pc_") and not column.endswith("_pc")
     }
-    told = {(gap.file, gap.column) for gap in preview.not_held if not gap.column.startswith("breakdown")}
+    told = {
+        (gap.file, gap.column) for gap in preview.not_held if not gap.column.startswith(("breakdown ", "the year "))
+    }
     assert marked == told
     assert all(gap.column in readme and gap.reason in readme for gap in preview.not_held)
 
@@ -213,7 +272,7 @@ def test_the_preview_reads_as_a_release_by_the_contract_that_reads_dfes_own(prev
     for member in release_files(release, contract):
         for _, batch in read_release_file(release, member, contract).batches:
             for row in pa.Table.from_batches([batch]).to_pylist():
-                if row["breakdown"].startswith(("All ", "New ")):
+                if row["breakdown"].startswith(("All ", "New ")) and row["time_period"].startswith(str(preview.year)):
                     read[row["indicator"]] = row["value"]
     assert read["plans"] == everybody(preview, "caseload")["ehcplans"]
     assert read["requests_in_6_weeks"] == everybody(preview, "requests")["request_outcome_six_weeks"]

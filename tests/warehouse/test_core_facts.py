@@ -199,6 +199,7 @@ STORY: dict[str, list[dict[str, Any]]] = with_plans("K1", upn="A1", nhs_number="
     "ssda903__episode": [
         {"child": "S1", "start_date": date(2024, 3, 4), "start_reason": "S", "legal_status": "C1"},
         {"child": "S1", "start_date": date(2024, 9, 2), "start_reason": "P", "legal_status": "C2"},
+        {"child": "S1", "start_date": date(2024, 9, 2), "start_reason": "S", "end_date": date(2024, 9, 2)},
     ],
     "ssd__ssd_person": [{"pers_person_id": "S1", "pers_dob": BORN}],
     "ssd__ssd_cla_episodes": [
@@ -210,6 +211,12 @@ STORY: dict[str, list[dict[str, Any]]] = with_plans("K1", upn="A1", nhs_number="
         },
         {"clae_cla_episode_id": "E2", "clae_person_id": "S1", "clae_cla_episode_start_date": BEFORE},
         {"clae_cla_episode_id": "E3", "clae_person_id": "S1", "clae_cla_episode_start_date": AFTER},
+        {
+            "clae_cla_episode_id": "E4",
+            "clae_person_id": "S1",
+            "clae_cla_episode_start_date": BEFORE,
+            "clae_cla_episode_ceased_date": BEFORE,
+        },
     ],
     "short_breaks__break": [
         {"social_care_id": "S1", "service": "begun", "start_date": BEFORE, "end_date": AFTER},
@@ -342,6 +349,12 @@ def test_an_episode_that_the_return_and_the_dataset_hold_is_one_and_each_adds_wh
         (date(2024, 9, 2), None, "C2", True, "ssda903"),
         (BEFORE, None, None, True, "ssd"),
     ]
+
+
+@pytest.mark.parametrize("start", [date(2024, 9, 2), BEFORE], ids=["of the return", "of the dataset"])
+def test_of_two_episodes_begun_on_one_day_the_open_one_counts(story: Warehouse, start: date) -> None:
+    row = story.row("select end_date, is_open from core.fct_looked_after_episode where start_date = ?", start)
+    assert row == {"end_date": None, "is_open": True}
 
 
 def test_a_child_in_need_of_the_census_and_of_the_dataset_is_one_episode_and_the_dataset_knows_first_that_it_ended(

@@ -291,6 +291,9 @@ def newcomers(build: Build) -> Warehouse:
                 {"intervention_id": "Y1", "person_id": "J1", "birth_date": BORN, "start_date": date(2025, 1, 6)},
                 {"intervention_id": "Y2", "person_id": "J1", "birth_date": BORN, "start_date": date(2025, 2, 3)},
             ],
+            "attainment__result": [
+                {"academic_year": "2023/24", "key_stage": "KS2", "upn": "A1", "subject": "Reading", "birth_date": BORN}
+            ],
         }
     )
 
@@ -311,6 +314,7 @@ def client_child(warehouse: Warehouse, client_id: str) -> str:
         ("ssd", "ssd_person", "S1"),
         ("ssd", "ssd_person", "S9"),
         ("short_breaks", "break", "S1|Respite|2025-01-06"),
+        ("attainment", "result", "2023/24|KS2|A1|Reading"),
     ],
 )
 def test_a_sure_key_leads_to_the_case(newcomers: Warehouse, extract: str, table: str, record: str) -> None:

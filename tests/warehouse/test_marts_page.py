@@ -53,7 +53,7 @@ def test_the_page_says_who_reads_a_mart(page: str, dbt: Dbt) -> None:
             if node is not None:
                 told = section(page, node.schema, node.name)
                 assert re.search(rf"Read by: .*{re.escape(exposure.label)}[;.]", told), (node.name, exposure.label)
-    assert "Read by:" not in section(page, "core", "dim_child")
+    assert "Read by:" not in section(page, "core", "dim_term")
 
 
 def test_what_is_made_after_the_checks_has_the_columns_types_and_key_that_are_said_of_it() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from dashboard.preview import RELATIONS
 from tests.warehouse.conftest import (
     ANNEX_A_LISTS,
     LISTS,
@@ -137,6 +138,22 @@ def test_the_councils_power_bi_is_an_exposure_of_all_that_the_dashboards_pages_a
     assert of_pages == {*exposures["power_bi"].depends_on.nodes} <= known
     dashboard = {model.unique_id for model in marts(dbt).values() if model.schema == "dashboard"}
     assert dashboard <= of_pages
+
+
+@pytest.mark.parametrize(
+    ("exposure", "files"),
+    [
+        ("weekly_digests", ["digests.sql"]),
+        ("publication_preview", ["preview.py", *(f"published_tables/{name}.sql" for name in RELATIONS)]),
+    ],
+)
+def test_what_is_counted_outside_the_warehouse_is_an_exposure_of_the_marts_it_reads(
+    dbt: Dbt, exposure: str, files: list[str]
+) -> None:
+    counted = "\n".join((PROJECT.parent / "dashboard" / file).read_text(encoding="utf-8") for file in files)
+    read = {name for name in marts(dbt) if re.search(rf"\b(from|join) (core\.)?{name}\b", counted)}
+    (told,) = (e for e in dbt.manifest.exposures.values() if e.name == exposure)
+    assert read == {name.split(".")[-1] for name in told.depends_on.nodes if name.startswith("model.")}
 
 
 def test_every_landed_source_knows_its_cadence(dbt: Dbt) -> None:

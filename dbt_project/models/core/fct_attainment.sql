@@ -1,10 +1,10 @@
 -- One row per pupil, key stage, academic year and subject. The pupil is the one child that holds the UPN, where the
--- birth date agrees or is not given.
+-- birth date is one that a source gives of that child, or is not given.
 with holders as (
     select
         person.upn,
         min(anchor.child_id) as child_id,
-        min(person.birth_date) as birth_date
+        list(distinct person.birth_date) filter (where person.birth_date is not null) as birth_dates
     from {{ ref('identity__person') }} as person
     inner join {{ ref('identity__anchor') }} as anchor
         on person.anchor_kind = anchor.anchor_kind and person.anchor = anchor.anchor
@@ -31,5 +31,5 @@ from {{ ref('stg_attainment__result') }} as record
 cross join {{ source('landing', 'run') }}
 -- left: a pupil who left before the censuses at hand is no child of the warehouse
 left join holders
-    on record.upn = holders.upn and coalesce(record.birth_date = holders.birth_date, true)
+    on record.upn = holders.upn and coalesce(list_contains(holders.birth_dates, record.birth_date), true)
 where {{ begun_by_as_at('(record.academic_year_start_date + interval 10 month)') }}

@@ -1,5 +1,6 @@
 -- One row per child and day an episode of being looked after began. The yearly return tells more of an episode, the
--- weekly safeguarding dataset sooner that it ended; either may be all there is.
+-- weekly safeguarding dataset sooner that it ended; either may be all there is. Of two begun on one day, as where the
+-- placement changed on the first, it is the open one: the child is looked after.
 with returned as (
     select
         social_care_id,
@@ -14,7 +15,9 @@ with returned as (
         source_file,
         source_row
     from {{ ref('stg_ssda903__episode') }}
-    qualify row_number() over (partition by social_care_id, start_date order by end_date desc, start_reason desc) = 1
+    qualify row_number() over (
+        partition by social_care_id, start_date order by end_date desc nulls first, start_reason desc
+    ) = 1
 ),
 
 current_ones as (
@@ -28,7 +31,9 @@ current_ones as (
         source_file,
         source_row
     from {{ ref('stg_ssd__cla_episodes') }}
-    qualify row_number() over (partition by social_care_id, start_date order by end_date desc, episode_id desc) = 1
+    qualify row_number() over (
+        partition by social_care_id, start_date order by end_date desc nulls first, episode_id desc
+    ) = 1
 ),
 
 episodes as (

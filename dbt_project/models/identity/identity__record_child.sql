@@ -184,3 +184,21 @@ inner join {{ ref('identity__anchor') }} as anchor
     inner join {{ ref('identity__anchor') }} as anchor
         on record.{{ anchor }} = anchor.anchor and {{ kind }} = anchor.anchor_kind
 {% endfor %}
+union all
+select
+    'high_needs_spend' as extract,
+    'spend' as table_name,
+    spend.record_id,
+    plans.child_id
+from {{ ref('stg_high_needs_spend__spend') }} as spend
+inner join {{ ref('stg_ehc_case__placement') }} as placement on spend.placement_id = placement.placement_id
+inner join plans on placement.plan_id = plans.plan_id
+union all
+-- by the UPN, as the fact has found its holder
+select
+    'attainment' as extract,
+    'result' as table_name,
+    record_id,
+    child_id
+from {{ ref('fct_attainment') }}
+where child_id is not null
