@@ -1,7 +1,7 @@
 """Who is asking, whether they may, and whether a form comes from our own pages.
 
-Every route states who may use it by the type of its ``visitor``: ``Anyone``, ``Reader``, ``Worker``, ``Officer`` or
-``Administrator``. A route without one stops the application from starting.
+Every route states who may use it by the type of its ``visitor``: ``Anyone``, ``Halfway``, ``Reader``, ``Worker``,
+``Officer`` or ``Administrator``. A route without one stops the application from starting.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ class NotSignedIn(SendError):
     """Nobody is signed in, or their session has ended."""
 
 
+class PasswordFirst(NotSignedIn):
+    """A second factor is given or set up only between the password and the pages."""
+
+
 class NotAllowed(SendError):
     """The role of whoever is signed in does not allow this."""
 
@@ -45,7 +49,7 @@ class NotFound(SendError):
 
 @dataclass(frozen=True)
 class Visitor:
-    """Someone signed in, with the secret of their session and the address they come from."""
+    """Someone signed in, or halfway there, with the secret of their session and the address they come from."""
 
     session: Session
     secret: str
@@ -106,6 +110,17 @@ def visitor_of(request: Request) -> Visitor | None:
     return found
 
 
+def halfway_of(request: Request) -> Visitor | None:
+    """Whoever has given their password and not yet their second factor: nobody, but to the pages that ask for it."""
+    if not hasattr(request.state, "halfway"):
+        console = console_of(request)
+        secret = request.cookies.get(console.session_cookie, "")
+        session = console.sessions.find_half(secret) if secret else None
+        request.state.halfway = Visitor(session, secret, address_of(request)) if session else None
+    found: Visitor | None = request.state.halfway
+    return found
+
+
 class Allow:
     """Lets those with one of the roles in."""
 
@@ -125,14 +140,28 @@ class Allow:
 class AllowAnyone:
     """Lets everybody in, signed in or not: for pages that hold no data."""
 
-    roles = frozenset({*ROLES, "nobody"})
+    roles = frozenset({*ROLES, "nobody", "halfway"})
 
     def __call__(self, request: Request) -> Visitor | None:
         """The visitor, if they are signed in."""
         return visitor_of(request)
 
 
+class AllowHalfway:
+    """Lets in those who have given their password and not yet their second factor, and nobody else."""
+
+    roles = frozenset({"halfway"})
+
+    def __call__(self, request: Request) -> Visitor:
+        """Who they are. Raises ``PasswordFirst``."""
+        halfway = halfway_of(request)
+        if halfway is None:
+            raise PasswordFirst("Give your name and password first; the code is asked for within ten minutes of them.")
+        return halfway
+
+
 Anyone = Annotated[Visitor | None, Depends(AllowAnyone())]
+Halfway = Annotated[Visitor, Depends(AllowHalfway())]
 Reader = Annotated[Visitor, Depends(Allow(VIEWER, *WORKERS))]
 Worker = Annotated[Visitor, Depends(Allow(*WORKERS))]
 Officer = Annotated[Visitor, Depends(Allow(RETURN_OFFICER, ADMINISTRATOR))]
@@ -146,7 +175,7 @@ def csrf_token(secret: str) -> str:
 
 def form_secret(request: Request) -> str:
     """The secret that forms on this request's page are bound to: the session's, or a guest's own."""
-    visitor = visitor_of(request)
+    visitor = visitor_of(request) or halfway_of(request)
     if visitor is not None:
         return visitor.secret
     if not hasattr(request.state, "guest"):
@@ -169,7 +198,9 @@ def keep_session(response: Response, console: Console, secret: str) -> None:
 
 
 def keep_guest(response: Response, request: Request) -> None:
-    """Gives a browser that nobody is signed in on what its forms are bound to."""
+    """Gives a browser that nobody is signed in on what its forms are bound to; any other has its session's secret."""
+    if visitor_of(request) is not None or halfway_of(request) is not None:
+        return
     console = console_of(request)
     response.set_cookie(
         console.guest_cookie,

@@ -19,10 +19,12 @@ from console.access import (
     UPLOAD_BYTES,
     Allow,
     AllowAnyone,
+    AllowHalfway,
     FormRefused,
     NotAllowed,
     NotFound,
     NotSignedIn,
+    PasswordFirst,
     posted_form,
 )
 from console.context import Console
@@ -45,6 +47,9 @@ STATUS: dict[type[SendError], int] = {
 }
 """The status of an answer that refuses; any other refusal is 422: understood, and not possible as asked."""
 TITLES = {403: "Not allowed", 404: "Not found", 409: "Changed meanwhile", 429: "Too many attempts"}
+
+
+RULES = Allow | AllowAnyone | AllowHalfway
 
 
 class RouteWithoutRule(RuntimeError):
@@ -90,8 +95,11 @@ def _provider(console: Console) -> Provider | None:
 
 
 def roles_of(route: APIRoute) -> frozenset[str]:
-    """The roles that a route lets in, "nobody" among them where it asks for no one to be signed in."""
-    rules = [part.call for part in route.dependant.dependencies if isinstance(part.call, Allow | AllowAnyone)]
+    """The roles that a route lets in.
+
+    "nobody" is among them where it asks for no one to be signed in, "halfway" where a password is enough.
+    """
+    rules = [part.call for part in route.dependant.dependencies if isinstance(part.call, RULES)]
     if len(rules) != 1:
         raise RouteWithoutRule(f"{route.path} states {len(rules)} rules of access and not one.")
     return rules[0].roles
@@ -107,6 +115,8 @@ def _check_rule(route: Any) -> None:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, PasswordFirst) and request.method == "GET":
+        return RedirectResponse("/sign-in", status_code=303)
     if isinstance(error, NotSignedIn) and request.method == "GET":
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(address("/sign-in", next=target if target != "/" else None), status_code=303)

@@ -17,6 +17,8 @@ from console.standing_return import StandingReturn
 from operations.access_log import AccessLog
 from operations.accounts import Accounts, Clock, utc_now
 from operations.corrections import Corrections
+from operations.factors import SecondFactors
+from operations.sealing import Seal
 from operations.sessions import Sessions
 from operations.store import OperationsStore
 from operations.triage import Triage
@@ -85,6 +87,11 @@ class Console:
     def sessions(self) -> Sessions:
         """Who is signed in."""
         return Sessions(self.store, self.accounts, self.clock)
+
+    @cached_property
+    def factors(self) -> SecondFactors:
+        """What else but a password local accounts sign in with."""
+        return SecondFactors(self.store, self.accounts, Seal(self.home.console_key), self.clock)
 
     @cached_property
     def since_the_last_run(self) -> SinceTheLastRun:

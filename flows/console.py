@@ -52,7 +52,7 @@ def serve(
     )
 
 
-def _accounts() -> Any:
+def _store_and_accounts() -> tuple[Any, Any]:
     from connectors.configuration import read_configuration
     from console.context import place_words
     from operations.accounts import Accounts
@@ -63,7 +63,19 @@ def _accounts() -> Any:
         words = place_words(read_configuration(home.folder))
     except ConfigurationError:
         words = ()
-    return Accounts(OperationsStore(home.operations_url), words)
+    store = OperationsStore(home.operations_url)
+    return store, Accounts(store, words)
+
+
+def _accounts() -> Any:
+    return _store_and_accounts()[1]
+
+
+def _known(accounts: Any, name: str) -> Any:
+    account = accounts.by_name(name)
+    if account is None:
+        raise SendError(f"There is no account {name}. The accounts are in: send console accounts")
+    return account
 
 
 def _typed_password() -> str:
@@ -91,11 +103,29 @@ def add_account(
 def set_password(name: Annotated[str, typer.Argument(help="The account.")]) -> None:
     """Give an account another password, and end its sessions."""
     accounts = _accounts()
-    account = accounts.by_name(name)
-    if account is None:
-        raise SendError(f"There is no account {name}. The accounts are in: send console accounts")
+    account = _known(accounts, name)
     accounts.set_password(account.account_id, _typed_password())
     output().print(f"{account.name} has another password.")
+
+
+@console.command("reset-factor")
+def reset_factor(
+    name: Annotated[str, typer.Argument(help="The account whose authenticator app is lost.")],
+    by: Annotated[str, typer.Option(help="Who resets it.")],
+    because: Annotated[str, typer.Option(help="Why, and how it was made sure that its holder asks.")],
+) -> None:
+    """Take an account's authenticator app and recovery codes away, and end its sessions."""
+    from operations.access_log import AccessLog
+    from operations.factors import SecondFactors
+    from operations.sealing import Seal
+
+    if not by.strip() or not because.strip():
+        raise SendError("Say who resets the second factor and why: --by NAME --because TEXT. Nothing was changed.")
+    store, accounts = _store_and_accounts()
+    account = _known(accounts, name)
+    SecondFactors(store, accounts, Seal(Home.from_environment().console_key)).reset(account)
+    AccessLog(store).note(by.strip()[:128], "factor_reset", address=None, about=account.name, reason=because.strip())
+    output().print(f"{account.name} sets up an authenticator app at the next sign-in, after the password.")
 
 
 @console.command("accounts")
@@ -105,5 +135,9 @@ def list_accounts(json_output: Json = False) -> None:
     if json_output:
         print_json([vars(account) for account in found])
     else:
-        rows = [(a.name, a.role, a.owner, "open" if a.is_active else "closed", a.last_signed_in_at) for a in found]
-        print_rows("Accounts", ["name", "role", "owner", "state", "last signed in (UTC)"], rows)
+        rows = [
+            (a.name, a.role, a.owner, "open" if a.is_active else "closed", a.factor_since, a.last_signed_in_at)
+            for a in found
+        ]
+        headings = ["name", "role", "owner", "state", "app since (UTC)", "last signed in (UTC)"]
+        print_rows("Accounts", headings, rows)

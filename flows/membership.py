@@ -34,7 +34,7 @@ FIGURE_COLUMNS = (
     *("indicator_id", "period_kind", "period_start", "period_end", "is_complete", "breakdown", "breakdown_value"),
     *("numerator", "denominator", "value", "suppressed", "shown"),
 )
-OF_ONE_HOME = ("SEND_HOME", "SEND_OPERATIONS_URL", "PREFECT_HOME")
+OF_ONE_HOME = ("SEND_HOME", "SEND_OPERATIONS_URL", "SEND_CONSOLE_KEY", "PREFECT_HOME")
 """Settings that belong to one home: a region's process gets its own home's or none."""
 
 

@@ -24,6 +24,11 @@ Event = Literal[
     "account_changed",
     "invited",
     "password_set",
+    "factor_enrolled",
+    "factor_refused",
+    "factor_reset",
+    "recovery_code_used",
+    "recovery_codes_made",
 ]
 
 

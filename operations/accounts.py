@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, DateTime, delete, func, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
 from checks.rules import OWNERS
 from connectors.errors import SendError
 from operations.passwords import check_password, hashed, is_outdated, is_right
-from operations.schema import AccountRecord, SessionReasonRecord, SessionRecord, SignInAttemptRecord
+from operations.schema import (
+    AccountRecord,
+    SecondFactorRecord,
+    SessionReasonRecord,
+    SessionRecord,
+    SignInAttemptRecord,
+)
 from operations.store import OperationsStore
 
 VIEWER, STEWARD, RETURN_OFFICER, ADMINISTRATOR = "viewer", "steward", "return_officer", "administrator"
@@ -65,7 +71,10 @@ class TooManyAttempts(SignInRefused):
 
 @dataclass(frozen=True)
 class Account:
-    """Someone who may use the console. ``subject`` is set where a provider vouches for them. Times are UTC."""
+    """Someone who may use the console. Times are UTC.
+
+    ``subject`` is set where a provider vouches for them, ``factor_since`` where they have set up a second factor here.
+    """
 
     account_id: int
     name: str
@@ -77,6 +86,7 @@ class Account:
     invitation_ends_at: datetime | None
     created_at: datetime
     last_signed_in_at: datetime | None
+    factor_since: datetime | None
 
     @property
     def organisation(self) -> str | None:
@@ -101,10 +111,14 @@ def _account(row: Any) -> Account:
         invitation_ends_at=row.invitation_ends_at,
         created_at=row.created_at,
         last_signed_in_at=row.last_signed_in_at,
+        factor_since=row.factor_since,
     )
 
 
-_ALL = select(*AccountRecord.__table__.columns)
+_ALL = select(*AccountRecord.__table__.columns, SecondFactorRecord.enrolled_at.label("factor_since")).outerjoin(
+    SecondFactorRecord, SecondFactorRecord.account_id == AccountRecord.account_id
+)
+_NEW = (*AccountRecord.__table__.columns, null().cast(DateTime).label("factor_since"))
 
 
 def _checked(name: str, role: str, owner: str | None) -> tuple[str, str, str | None]:
@@ -165,9 +179,7 @@ class Accounts:
         try:
             with self._store.writing() as connection:
                 row = connection.execute(
-                    insert(AccountRecord)
-                    .values(is_active=True, created_at=self._clock(), **values)
-                    .returning(*AccountRecord.__table__.columns)
+                    insert(AccountRecord).values(is_active=True, created_at=self._clock(), **values).returning(*_NEW)
                 ).one()
         except IntegrityError:
             raise AccountRefused(f"There is an account {values['name']} already. Choose another name.") from None
@@ -278,26 +290,34 @@ class Accounts:
     def sign_in(self, name: str, password: str, address: str) -> Account:
         """The account that name and password belong to. Raises ``SignInRefused`` and ``TooManyAttempts``.
 
-        An attempt is counted before it is tried, so that many at once do not slip past the limit.
+        An attempt is counted before it is tried, so that many at once do not slip past the limit. It stays counted
+        until the sign-in is whole: whoever knows the password gets no further attempts at the second factor by it.
         """
         folded = name.strip().casefold()
-        self._count_attempt(folded, address)
+        self.count_attempt(folded, address)
         with self._store.reading() as connection:
             row = connection.execute(_ALL.where(AccountRecord.name == folded)).first()
         is_password_right = is_right(row.password_hash if row else None, password)
         if row is None or not is_password_right or not row.is_active:
             raise SignInRefused("Name and password do not belong together, or the account is closed.")
-        renewed = hashed(password) if is_outdated(row.password_hash) else row.password_hash
-        with self._store.writing() as connection:
-            connection.execute(delete(SignInAttemptRecord).where(SignInAttemptRecord.name_hash == secret_hash(folded)))
-            connection.execute(
-                update(AccountRecord)
-                .where(AccountRecord.account_id == row.account_id)
-                .values(last_signed_in_at=self._clock(), password_hash=renewed)
-            )
+        if is_outdated(row.password_hash):
+            with self._store.writing() as connection:
+                connection.execute(
+                    update(AccountRecord)
+                    .where(AccountRecord.account_id == row.account_id)
+                    .values(password_hash=hashed(password))
+                )
         return _account(row)
 
-    def _count_attempt(self, folded: str, address: str) -> None:
+    def forget_attempts(self, account: Account) -> None:
+        """Begins to count anew, once the account's holder has proved who they are in whole."""
+        with self._store.writing() as connection:
+            connection.execute(
+                delete(SignInAttemptRecord).where(SignInAttemptRecord.name_hash == secret_hash(account.name))
+            )
+
+    def count_attempt(self, folded: str, address: str) -> None:
+        """Counts an attempt at a name, as it is kept, from an address. Raises ``TooManyAttempts``."""
         now, name_hash = self._clock(), secret_hash(folded)
         limits = (
             (SignInAttemptRecord.name_hash == name_hash, ATTEMPTS_PER_NAME),
@@ -335,8 +355,9 @@ class Accounts:
         return self._insert(name=folded, role=role, owner=owner, subject=subject, last_signed_in_at=now)
 
 
-def end_sessions(connection: Connection, account_id: int) -> None:
-    """Signs the account out everywhere."""
-    of_account = select(SessionRecord.session_hash).where(SessionRecord.account_id == account_id)
+def end_sessions(connection: Connection, account_id: int, *, but: str = "") -> None:
+    """Signs the account out everywhere, but in the session of the hash ``but``."""
+    ending = (SessionRecord.account_id == account_id) & (SessionRecord.session_hash != but)
+    of_account = select(SessionRecord.session_hash).where(ending)
     connection.execute(delete(SessionReasonRecord).where(SessionReasonRecord.session_hash.in_(of_account)))
-    connection.execute(delete(SessionRecord).where(SessionRecord.account_id == account_id))
+    connection.execute(delete(SessionRecord).where(ending))

@@ -313,8 +313,35 @@ class AccountRecord(Base):
     last_signed_in_at: Mapped[datetime | None]
 
 
+class SecondFactorRecord(Base):
+    """The authenticator app of a local account: its secret, sealed with a key that is not in the store.
+
+    ``last_step`` is the 30 seconds, counted from 1970, of the last code that was taken: none is taken twice.
+    """
+
+    __tablename__ = "second_factor"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.account_id"), primary_key=True, autoincrement=False)
+    sealed_secret: Mapped[str]
+    last_step: Mapped[int] = mapped_column(BigInteger)
+    enrolled_at: Mapped[datetime]
+
+
+class RecoveryCodeRecord(Base):
+    """A recovery code that has not been used, by its hash."""
+
+    __tablename__ = "recovery_code"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.account_id"), primary_key=True, autoincrement=False)
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
 class SessionRecord(Base):
-    """Someone signed in: the hash of the random text that their browser holds, and when it was made and last used."""
+    """Someone signed in: the hash of the random text that their browser holds, and when it was made and last used.
+
+    While a local account's second factor has not been given the session is not whole and opens no page.
+    ``offered_secret`` is that of an authenticator app that is being set up, sealed.
+    """
 
     __tablename__ = "session"
     __table_args__ = (Index("session_by_account", "account_id"),)
@@ -323,6 +350,8 @@ class SessionRecord(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("account.account_id"))
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime]
+    is_whole: Mapped[bool]
+    offered_secret: Mapped[str | None]
 
 
 class SessionReasonRecord(Base):

@@ -14,6 +14,7 @@ from console.pages import (
     products,
     returns,
     runs,
+    second_factor,
     sign_in,
     trends,
     work,
@@ -22,6 +23,7 @@ from console.pages import (
 
 PAGES: tuple[APIRouter, ...] = (
     sign_in.router,
+    second_factor.router,
     work.router,
     findings.router,
     children.router,

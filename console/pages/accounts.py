@@ -101,3 +101,14 @@ def invite(request: Request, visitor: Administrator, form: Form, account_id: int
     if account.account_id == visitor.account.account_id:
         raise AccountRefused("You would lock yourself out. Change your own password under your name.")
     return _invite(request, visitor, account)
+
+
+@router.post("/accounts/{account_id}/second-factor")
+def reset_factor(request: Request, visitor: Administrator, form: Form, account_id: int) -> Response:
+    """Takes the account's second factor away and ends its sessions; its holder sets up another at the next sign-in."""
+    console, account = console_of(request), _account(request, account_id)
+    if account.account_id == visitor.account.account_id:
+        raise AccountRefused("Your own app is changed under your name, with a code of it or a recovery code.")
+    console.factors.reset(account)
+    console.access_log.note(visitor.name, "factor_reset", address=visitor.address, about=account.name)
+    return RedirectResponse(f"/accounts/{account.account_id}", status_code=303)

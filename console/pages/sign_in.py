@@ -15,13 +15,14 @@ from console.access import (
     Reader,
     address_of,
     console_of,
+    halfway_of,
     keep_guest,
     keep_session,
     own_path,
     visitor_of,
 )
 from console.openid import Provider
-from console.rendering import page
+from console.rendering import address, page
 from operations.accounts import Account, AccountRefused, SignInRefused, TooManyAttempts
 from operations.passwords import PasswordRefused
 
@@ -30,12 +31,16 @@ PROVIDER_COOKIE_SECONDS = 600
 
 
 def _begin_session(request: Request, account: Account, response: Response) -> Response:
-    """Signs in under a new session; one that the browser held before ends."""
+    """Signs in under a new session; one that the browser held before ends.
+
+    That of a local account waits for its second factor.
+    """
     console = console_of(request)
-    before = visitor_of(request)
+    before = visitor_of(request) or halfway_of(request)
     if before is not None:
         console.sessions.end(before.secret)
-    console.access_log.note(account.name, "signed_in", address=address_of(request))
+    if account.subject is not None:
+        console.access_log.note(account.name, "signed_in", address=address_of(request))
     keep_session(response, console, console.sessions.begin(account))
     response.delete_cookie(console.guest_cookie, path="/", secure=console.is_secure, httponly=True, samesite="strict")
     return response
@@ -68,7 +73,7 @@ def sign_in_page(request: Request, visitor: Anyone, next: str = "/") -> Response
 
 @router.post("/sign-in")
 def sign_in(request: Request, visitor: Anyone, form: Form) -> Response:
-    """Signs in with name and password."""
+    """Takes name and password, and goes on to the second factor."""
     console, next_path = console_of(request), own_path(form.text("next"))
     name = form.text("name")
     try:
@@ -79,7 +84,9 @@ def sign_in(request: Request, visitor: Anyone, form: Form) -> Response:
         console.access_log.note(who, "sign_in_refused", address=address_of(request))
         status = 429 if isinstance(refusal, TooManyAttempts) else 403
         return _sign_in_page(request, next_path=next_path, status=status, problem=str(refusal), name=name)
-    return _begin_session(request, account, RedirectResponse(next_path, status_code=303))
+    step = "/sign-in/code" if account.factor_since else "/sign-in/set-up"
+    going_on = address(step, next=next_path if next_path != "/" else None)
+    return _begin_session(request, account, RedirectResponse(going_on, status_code=303))
 
 
 @router.post("/sign-out")
@@ -200,5 +207,6 @@ def change_password(request: Request, visitor: Reader, form: Form) -> Response:
     except (SignInRefused, PasswordRefused) as refusal:
         problem = str(refusal) if type(refusal) is not SignInRefused else "The current password is not right."
         return page(request, "password.html", status=422, problem=problem)
+    console.accounts.forget_attempts(visitor.account)
     console.access_log.note(visitor.name, "password_set", address=visitor.address)
     return RedirectResponse("/sign-in", status_code=303)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.console.authenticator import AUTHENTICATOR
 from tests.console.conftest import PASSWORD
 
 
@@ -12,6 +13,8 @@ def sign_in(page: Page, address: str, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Code from your authenticator app").fill(AUTHENTICATOR.next_code(name))
+    page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from console.context import Console
 from operations import passwords
 from operations.accounts import ADMINISTRATOR, RETURN_OFFICER, STEWARD, VIEWER
 from tests.connectors import servers
+from tests.console.authenticator import AUTHENTICATOR, set_up_app
 from tests.console.nights import Council
 from warehouse.home import Home
 
@@ -61,9 +63,20 @@ class Browser:
         assert found, f"{of} has no form"
         return self.client.post(path, data={"csrf": found[1], **(fields or {})})
 
-    def sign_in(self, name: str, password: str = PASSWORD) -> Answer:
+    def give_password(self, name: str, password: str = PASSWORD, *, next_path: str = "/") -> Answer:
         """Fills in the form of the sign-in page."""
-        return self.post("/sign-in", {"name": name, "password": password, "next": "/"}, of="/sign-in")
+        return self.post("/sign-in", {"name": name, "password": password, "next": next_path}, of="/sign-in")
+
+    def sign_in(self, name: str, password: str = PASSWORD, *, next_path: str = "/") -> Answer:
+        """Gives the password and, where it is right and an app is set up, the app's code."""
+        answer = self.give_password(name, password, next_path=next_path)
+        where = answer.headers.get("location", "")
+        if not where.startswith("/sign-in/code"):
+            return answer
+        asked = self.get(where).text.partition('name="next" value="')[2].partition('"')[0]
+        return self.post(
+            "/sign-in/code", {"code": AUTHENTICATOR.next_code(name), "next": html.unescape(asked)}, of=where
+        )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,12 +89,14 @@ def _quick_hashes() -> Iterator[None]:
 
 @contextmanager
 def opened(council: Council, *, is_secure: bool = False) -> Iterator[Console]:
-    """The council's console, with an account for everyone."""
+    """The council's console, with an account for everyone, whose authenticator app is set up."""
     store = council.store
-    console = Console(council.home, read_configuration(council.home.folder), store, is_secure=is_secure)
+    console = Console(
+        council.home, read_configuration(council.home.folder), store, is_secure=is_secure, clock=AUTHENTICATOR.now
+    )
     if console.accounts.is_empty():
         for name, (role, owner) in PEOPLE.items():
-            console.accounts.add(name, role, owner, password=PASSWORD)
+            set_up_app(console, console.accounts.add(name, role, owner, password=PASSWORD))
     yield console
     store.close()
 
@@ -143,7 +158,7 @@ def signed_in(visit: Visit) -> SignedIn:
 
     def sign_in(name: str) -> Browser:
         browser = visit()
-        assert browser.sign_in(name).status_code == 303
+        assert browser.sign_in(name).headers["location"] == "/"
         return browser
 
     return sign_in

@@ -14,10 +14,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from connectors.configuration import Configuration
 from connectors.errors import SendError
+from console.context import Console
 from flows.command_line import app
+from operations.access_log import AccessLog
 from operations.accounts import Accounts
 from operations.store import OperationsStore
+from tests.console.authenticator import AUTHENTICATOR, set_up_app
 from tests.console.conftest import PASSWORD
 from warehouse.home import Home
 
@@ -93,6 +97,55 @@ def test_another_password_takes_the_place_of_the_old_one(empty_home: Home) -> No
 def test_the_password_of_nobody_is_not_set(empty_home: Home) -> None:
     with pytest.raises(SendError, match="no account nobody"):
         send_console("set-password", "nobody", typed=f"{PASSWORD}\n")
+
+
+@pytest.fixture
+def with_an_app(empty_home: Home) -> Accounts:
+    """Accounts of which a.steward has an authenticator app set up."""
+    send_console("add-account", "a.steward", "--role", "steward", "--owner", "sen_team", typed=f"{PASSWORD}\n")
+    store = OperationsStore(empty_home.operations_url)
+    configuration = Configuration(la_code="883", la_name="Thameside", home=empty_home.folder)
+    console = Console(empty_home, configuration, store, is_secure=False, clock=AUTHENTICATOR.now)
+    (account,) = console.accounts.all()
+    set_up_app(console, account)
+    return console.accounts
+
+
+RESET = ("reset-factor", "a.steward", "--by", "B. Manager", "--because", "Lost the phone; seen in person.")
+
+
+def test_a_lost_app_is_reset_and_the_log_says_by_whom_and_why(empty_home: Home, with_an_app: Accounts) -> None:
+    assert send_console(*RESET).stdout == (
+        "a.steward sets up an authenticator app at the next sign-in, after the password.\n"
+    )
+    (account,) = with_an_app.all()
+    assert account.factor_since is None
+    (entry,) = AccessLog(OperationsStore(empty_home.operations_url)).entries(limit=9)
+    assert (entry.account_name, entry.event, entry.about) == ("B. Manager", "factor_reset", "a.steward")
+    assert entry.reason == "Lost the phone; seen in person."
+
+
+def test_an_app_that_is_not_set_up_is_not_reset(with_an_app: Accounts) -> None:
+    send_console(*RESET)
+    with pytest.raises(SendError, match="There is nothing to reset"):
+        send_console(*RESET)
+    with pytest.raises(SendError, match="no account nobody"):
+        send_console("reset-factor", "nobody", *RESET[2:])
+
+
+@pytest.mark.parametrize("blank", ["--by", "--because"])
+def test_a_reset_says_who_and_why(blank: str, with_an_app: Accounts) -> None:
+    place = RESET.index(blank) + 1
+    with pytest.raises(SendError, match="Nothing was changed"):
+        send_console(*RESET[:place], " ", *RESET[place + 1 :])
+    (account,) = with_an_app.all()
+    assert account.factor_since is not None
+
+
+def test_the_accounts_say_who_has_an_app(with_an_app: Accounts) -> None:
+    (listed,) = json.loads(send_console("accounts", "--json").stdout)
+    (account,) = with_an_app.all()
+    assert listed["factor_since"] == str(account.factor_since)
 
 
 def test_a_certificate_without_its_key_is_wrong_usage(empty_home: Home, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from console.context import Console
 from operations.triage import Filter
+from tests.console.authenticator import set_up_app
 from tests.console.conftest import ADDRESS, PASSWORD, TOKEN, Browser
 
 HOSTILE = (
@@ -43,7 +44,7 @@ HOSTILE = (
 )
 FIELDS = (
     *("act", "seen", "query", "assignee", "note", "until", "everything", "back_to", "reason", "column", "value"),
-    *("version", "role", "owner", "is_active", "name", "password", "again", "current", "next", "workbook"),
+    *("version", "role", "owner", "is_active", "name", "password", "again", "current", "next", "workbook", "code"),
 )
 values = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40), st.dates().map(str))
 forms = st.dictionaries(st.sampled_from(FIELDS), st.lists(values, min_size=1, max_size=3), max_size=8)
@@ -57,7 +58,7 @@ def browsers(app: FastAPI, console: Console) -> dict[str, Browser]:
     for name, role in (("fuzzed.admin", "administrator"), ("fuzzed.steward", "steward"), ("fuzzed.other", "viewer")):
         account = console.accounts.add(name, role, "sen_team" if role == "steward" else None, password=PASSWORD)
         made[name] = Browser(TestClient(app, base_url=ADDRESS, follow_redirects=False))
-        made[name].client.cookies.set("send-session", console.sessions.begin(account), domain="127.0.0.1")
+        made[name].client.cookies.set("send-session", set_up_app(console, account), domain="127.0.0.1")
     return made
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from connectors.corrections import landed_record
 from console.application import create_app
@@ -16,6 +16,7 @@ from console.context import Console
 from operations.triage import Filter, now
 from tests.browser import PHONE, ZOOMED, Opener, Watched, axe_violations, is_scrolling_sideways
 from tests.console.acting import act, sign_in
+from tests.console.authenticator import AUTHENTICATOR
 from tests.console.conftest import PASSWORD, opened, served
 from tests.console.nights import SURNAME, Council
 from tests.console.workbooks import fill_in
@@ -41,6 +42,7 @@ ADMINISTRATORS_PAGES = (
     "/accounts/1",
     "/access-log",
     "/password",
+    "/second-factor",
     "/no-such-page",
 )
 
@@ -127,6 +129,10 @@ def test_by_keyboard_alone_a_steward_signs_in_finds_and_assigns(
     to("Password")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your code")).to_be_visible()
+    to("Code from your authenticator app")
+    page.keyboard.type(AUTHENTICATOR.next_code("b.steward"))
+    page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="My work")).to_be_visible()
     to("Findings")
     page.keyboard.press("Enter")
@@ -142,6 +148,76 @@ def test_by_keyboard_alone_a_steward_signs_in_finds_and_assigns(
     expect(page.get_by_role("status").first).to_contain_text("Write a note: done for")
     (finding, *_) = console.triage.all(Filter(organisation="education"))
     assert console.triage.history(finding.finding_key)[-1].note == "seen by keyboard"
+
+
+def give_password(page: Page, address: str, name: str) -> None:
+    page.goto(f"{address}/sign-in")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_a_first_sign_in_sets_up_an_app_by_keyboard_on_pages_that_axe_passes_at_any_size(
+    address: str, console: Console, open_page: Opener
+) -> None:
+    console.accounts.add("first.timer", "viewer", password=PASSWORD)
+    watched = open_page(size=PHONE)
+    page, problems, sideways = watched.page, {}, []
+
+    def look_at(what: str) -> None:
+        problems[what] = axe_violations(page)
+        sideways.extend([what] if is_scrolling_sideways(page) else [])
+
+    give_password(page, address, "first.timer")
+    expect(page.get_by_role("heading", name="Set up an authenticator app")).to_be_visible()
+    expect(page.get_by_role("img", name="The key below as a QR code")).to_be_visible()
+    look_at("the app")
+    key = page.locator("#key").inner_text()
+    assert key.replace(" ", "") not in page.url
+    page.get_by_label("Code from the app").focus()
+    page.keyboard.type("no code")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("The code is not the one that the app should show now")
+    look_at("a wrong code")
+    page.get_by_label("Code from the app").focus()
+    page.keyboard.type(AUTHENTICATOR.code_of(key))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
+    look_at("the recovery codes")
+    page.get_by_role("link", name="I have kept them: go on").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.goto(f"{address}/second-factor")
+    look_at("one's own app")
+    give_password_anew(page, address, "first.timer")
+    look_at("the code")
+    assert {what: found for what, found in problems.items() if found} == {}
+    assert sideways == []
+    watched.errors.clear()  # Chromium notes the refused code among them
+
+
+def give_password_anew(page: Page, address: str, name: str) -> None:
+    page.get_by_role("button", name="Sign out").click()
+    give_password(page, address, name)
+    expect(page.get_by_role("heading", name="Your code")).to_be_visible()
+
+
+def test_an_app_is_set_up_used_and_replaced_with_scripts_off(address: str, console: Console, open_page: Opener) -> None:
+    console.accounts.add("without.scripts", "viewer", password=PASSWORD)
+    watched = open_page(has_scripts=False)
+    page = watched.page
+    give_password(page, address, "without.scripts")
+    page.get_by_label("Code from the app").fill(AUTHENTICATOR.code_of(page.locator("#key").inner_text()))
+    page.get_by_role("button", name="Set it up").click()
+    recovery = page.locator(".codes code").first.inner_text()
+    page.get_by_role("link", name="I have kept them: go on").click()
+    give_password_anew(page, address, "without.scripts")
+    page.get_by_label("Code from your authenticator app").fill(recovery)
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("Code from the app you have, or a recovery code").fill(recovery)
+    page.get_by_role("button", name="Set up another app").click()
+    expect(page.get_by_role("alert")).to_contain_text("no recovery code of yours that has not been used")
+    watched.errors.clear()
 
 
 def test_everything_works_with_scripts_off(address: str, console: Console, open_page: Opener) -> None:

@@ -18,13 +18,14 @@ from operations.accounts import (
     STEWARD,
     VIEWER,
     WINDOW,
+    Account,
     AccountRefused,
     Accounts,
     SignInRefused,
     TooManyAttempts,
 )
 from operations.passwords import PasswordRefused, check_password
-from operations.sessions import ABSOLUTE, IDLE, Sessions
+from operations.sessions import ABSOLUTE, HALF, IDLE, Sessions
 from operations.store import OperationsStore
 
 PASSWORD = "four lanterns over a quiet harbour"
@@ -59,6 +60,13 @@ def accounts(store: OperationsStore, hands: Hands) -> Accounts:
 @pytest.fixture
 def sessions(store: OperationsStore, accounts: Accounts, hands: Hands) -> Sessions:
     return Sessions(store, accounts, hands)
+
+
+def signed_in(sessions: Sessions, account: Account) -> str:
+    """The secret of a whole session, as whoever has given their second factor holds it."""
+    half = sessions.find_half(sessions.begin(account))
+    assert half is not None
+    return sessions.complete(half)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +112,7 @@ def test_it_is_not_said_what_was_wrong(accounts: Accounts, name: str, password: 
 
 def test_a_closed_account_cannot_sign_in_and_its_sessions_end(accounts: Accounts, sessions: Sessions) -> None:
     account = accounts.add("margaret.hill", VIEWER, password=PASSWORD)
-    secret = sessions.begin(account)
+    secret = signed_in(sessions, account)
     accounts.change(account.account_id, role=VIEWER, owner=None, is_active=False)
     assert sessions.find(secret) is None
     with pytest.raises(SignInRefused):
@@ -125,7 +133,7 @@ def test_after_many_wrong_passwords_even_the_right_one_has_to_wait(accounts: Acc
 def test_an_address_that_tries_many_names_has_to_wait(store: OperationsStore, hands: Hands) -> None:
     accounts = Accounts(store, (), hands)
     for number in range(ATTEMPTS_PER_ADDRESS):
-        accounts._count_attempt(f"name{number}", "10.0.0.1")
+        accounts.count_attempt(f"name{number}", "10.0.0.1")
     with pytest.raises(TooManyAttempts):
         accounts.sign_in("another", PASSWORD, "10.0.0.1")
 
@@ -133,7 +141,7 @@ def test_an_address_that_tries_many_names_has_to_wait(store: OperationsStore, ha
 def test_attempts_at_once_do_not_slip_past_the_limit(accounts: Accounts) -> None:
     def attempt(_number: int) -> bool:
         try:
-            accounts._count_attempt("margaret.hill", HERE)
+            accounts.count_attempt("margaret.hill", HERE)
         except TooManyAttempts:
             return False
         return True
@@ -179,7 +187,7 @@ def test_an_invitation_sets_a_password_once_and_for_three_days(accounts: Account
 
 def test_a_new_password_ends_every_session(accounts: Accounts, sessions: Sessions) -> None:
     account = accounts.add("margaret.hill", VIEWER, password=PASSWORD)
-    secrets = [sessions.begin(account) for _ in range(2)]
+    secrets = [signed_in(sessions, account) for _ in range(2)]
     accounts.set_password(account.account_id, "another three words entirely")
     assert [sessions.find(secret) for secret in secrets] == [None, None]
 
@@ -198,22 +206,51 @@ def test_a_provider_does_not_take_over_a_local_account(accounts: Accounts) -> No
 
 def test_a_session_ends_unused_and_in_any_case(accounts: Accounts, sessions: Sessions, hands: Hands) -> None:
     account = accounts.add("margaret.hill", VIEWER, password=PASSWORD)
-    secret, start = sessions.begin(account), hands.at
+    secret, start = signed_in(sessions, account), hands.at
     while hands.at - start < ABSOLUTE - IDLE:
         hands.at += IDLE - timedelta(minutes=1)
         assert sessions.find(secret) is not None
     hands.at = start + ABSOLUTE + timedelta(seconds=1)
     assert sessions.find(secret) is None
-    unused = sessions.begin(account)
+    unused = signed_in(sessions, account)
     hands.at += IDLE + timedelta(seconds=1)
     assert sessions.find(unused) is None
+
+
+def test_a_password_alone_is_no_session_and_waits_ten_minutes_for_the_second_factor(
+    accounts: Accounts, sessions: Sessions, hands: Hands
+) -> None:
+    account = accounts.add("margaret.hill", VIEWER, password=PASSWORD)
+    secret = sessions.begin(account)
+    assert sessions.find(secret) is None
+    assert sessions.find_half(secret) is not None
+    hands.at += HALF + timedelta(seconds=1)
+    assert sessions.find_half(secret) is None
+
+
+def test_a_session_is_completed_once_and_under_another_secret(accounts: Accounts, sessions: Sessions) -> None:
+    account = accounts.add("margaret.hill", VIEWER, password=PASSWORD)
+    secret = sessions.begin(account)
+    half = sessions.find_half(secret)
+    assert half is not None
+    whole = sessions.complete(half)
+    assert sessions.find(whole) is not None
+    assert (sessions.find(secret), sessions.find_half(secret), sessions.find_half(whole)) == (None, None, None)
+    with pytest.raises(SignInRefused):
+        sessions.complete(half)
+
+
+def test_whom_a_provider_vouches_for_is_signed_in_at_once(accounts: Accounts, sessions: Sessions) -> None:
+    account = accounts.sign_in_by_provider("https://id 1", "hill@council.gov.uk", VIEWER, None)
+    secret = sessions.begin(account)
+    assert sessions.find(secret) is not None
 
 
 def test_the_store_does_not_hold_what_a_browser_holds(
     accounts: Accounts, sessions: Sessions, store: OperationsStore
 ) -> None:
     account = accounts.add("margaret.hill", VIEWER, password=PASSWORD)
-    held = (sessions.begin(account), accounts.invite(account.account_id), PASSWORD)
+    held = (signed_in(sessions, account), accounts.invite(account.account_id), PASSWORD)
     with store.reading() as connection:
         kept = [
             str(row) for table in ("account", "session") for row in connection.exec_driver_sql(f"select * from {table}")
@@ -224,12 +261,12 @@ def test_the_store_does_not_hold_what_a_browser_holds(
 
 def test_why_a_child_is_looked_at_is_said_once_a_session(accounts: Accounts, sessions: Sessions) -> None:
     account = accounts.add("margaret.hill", STEWARD, "sen_team", password=PASSWORD)
-    session = sessions.find(sessions.begin(account))
+    session = sessions.find(signed_in(sessions, account))
     assert session is not None
     sessions.give_reason(session, "child-1", "a parent called")
     sessions.give_reason(session, "child-1", "another reason")
     assert sessions.reason(session, "child-1") == "a parent called"
-    other = sessions.find(sessions.begin(account))
+    other = sessions.find(signed_in(sessions, account))
     assert other is not None
     assert sessions.reason(other, "child-1") is None
 

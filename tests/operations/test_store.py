@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from operations.accounts import Accounts, secret_hash
 from operations.schema import Base
+from operations.sessions import Sessions
 from operations.store import FindingCounts, OperationsStore, StoreUnavailable
 from operations.triage import FixLine, Triage
 from tests.operations.nights import AS_AT, FIRST_NIGHT, Nights, Result, finding
@@ -394,6 +396,45 @@ def test_findings_of_an_older_release_can_be_worked_on_and_know_how_long_they_st
     assert triage.time_to_fix() == [FixLine("sen_team", fixed=1, median_days=1.0, ninth_decile_days=1.0)]
     assert triage.assign({"k1": 1}, to="A. Steward", by="B. Manager").done == {"k1": 2}
     assert [str(turn.event) for turn in triage.history("k1")] == ["new", "fixed", "reopened", "assigned"]
+
+
+ACCOUNTS_BEFORE = (
+    *(
+        f"insert into account (account_id, name, role, is_active, password_hash, subject, created_at) values "
+        f"({number}, '{name}', 'administrator', true, {password}, {subject}, '2026-07-01 09:00:00')"
+        for number, name, password, subject in (
+            (1, "first.admin", "'$argon2id$'", "null"),
+            (2, "ada.hill", "null", "'https://id 1'"),
+        )
+    ),
+    *(
+        f"insert into session (session_hash, account_id, created_at, last_used_at) values "
+        f"('{secret_hash(secret)}', {number}, '2026-07-01 09:00:00', '2026-07-01 09:00:00')"
+        for number, secret in ((1, "of a password"), (2, "of a provider"))
+    ),
+    f"insert into session_reason values ('{secret_hash('of a provider')}', 'CH1', 'its school asked')",
+    "insert into access_entry (at, account_name, event) values ('2026-07-01 09:00:00', 'first.admin', 'signed_in')",
+)
+
+
+def test_who_is_signed_in_with_a_password_alone_is_asked_for_the_second_factor_after_the_upgrade(
+    url: str, open_store: Open
+) -> None:
+    make_store_of(url, "0009")
+    for statement in ACCOUNTS_BEFORE:
+        rows(url, statement)
+    store = open_store()
+    accounts = Accounts(store, (), lambda: datetime(2026, 7, 1, 9, 5))
+    sessions = Sessions(store, accounts, lambda: datetime(2026, 7, 1, 9, 5))
+    assert [(one.name, one.has_password, one.factor_since) for one in accounts.all()] == [
+        ("ada.hill", False, None),
+        ("first.admin", True, None),
+    ]
+    assert sessions.find("of a password") is None
+    of_a_provider = sessions.find("of a provider")
+    assert of_a_provider is not None
+    assert sessions.reason(of_a_provider, "CH1") == "its school asked"
+    assert rows(url, "select account_name, event from access_entry") == [("first.admin", "signed_in")]
 
 
 PUPIL, PATIENT = ("upn", "A1/2014-03-09"), ("nhs", "9990000018/2014-03-09")
