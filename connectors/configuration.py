@@ -333,9 +333,10 @@ class Configuration(BaseModel):
 
     ``statistical_neighbours`` are the LA codes that the dashboard compares with, as DfE's tool names them.
     ``notify`` names Prefect notification blocks (``slack-webhook/send-team``) that notices go to besides the file in
-    the home. ``worklists`` names the block of a weekly digest's recipient, by kind of recipient and the name that the
+    the home. ``stewards`` names the block through which an owner of records is told what of theirs newly fails and is
+    newly fixed; ``worklists`` that of a weekly digest's recipient, by kind of recipient and the name that the
     lists have; who is not named has the file alone. ``schedules`` gives a job of ``send serve`` another time, as cron
-    in London time, or ``off``.
+    in London time, or ``off``; a scheduled run that has not begun after ``late_after_minutes`` is told.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -355,6 +356,7 @@ class Configuration(BaseModel):
     notify: tuple[str, ...] = ()
     worklists: dict[Literal["caseworker", "supervisor", "service", "service manager"], dict[str, str]] = {}
     schedules: dict[str, str] = {}
+    late_after_minutes: int = Field(default=60, ge=1)
     lineage: Lineage | None = None
 
     @field_validator("schedules", mode="before")
@@ -365,15 +367,29 @@ class Configuration(BaseModel):
             return value
         return {job: "off" if cron is False else cron for job, cron in value.items()}
 
-    @field_validator("notify", "worklists")
+    @field_validator("notify")
     @classmethod
-    def _names_blocks(
-        cls, value: tuple[str, ...] | dict[str, dict[str, str]]
-    ) -> tuple[str, ...] | dict[str, dict[str, str]]:
-        names = value if isinstance(value, tuple) else [block for named in value.values() for block in named.values()]
-        for name in names:
+    def _names_blocks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
             if not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", name):
                 raise ValueError(f"{name!r} is no block; one is named by its type and name, as slack-webhook/send-team")
+        return value
+
+    @field_validator("worklists")
+    @classmethod
+    def _names_blocks_of_recipients(cls, value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for named in value.values():
+            cls._names_blocks(tuple(named.values()))
+        return value
+
+    @field_validator("stewards")
+    @classmethod
+    def _names_blocks_of_owners(cls, value: dict[str, str]) -> dict[str, str]:
+        owners = sorted({contract.owner for contract in all_contracts()})
+        for owner in value:
+            if owner not in owners:
+                raise ValueError(f"{owner!r} owns no records; those who do are {', '.join(owners)}")
+        cls._names_blocks(tuple(value.values()))
         return value
 
     @field_validator("la_code", mode="before")

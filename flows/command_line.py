@@ -27,7 +27,7 @@ from flows.protection import retention, subject_access
 from flows.publishing import publish
 from flows.regions import region
 from flows.sen2 import sen2
-from flows.serving import serve
+from flows.serving import automations, serve
 from flows.settings import LONDON, prepare_environment
 from flows.terminal import Json, output, print_json, print_rows, progress
 from flows.upkeep import docs, notices
@@ -56,6 +56,7 @@ app.add_typer(region)
 app.command()(retention)
 app.command("subject-access")(subject_access)
 app.command()(serve)
+app.command()(automations)
 app.add_typer(notices)
 app.command()(docs)
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from connectors.configuration import Configuration
+from sqlalchemy.exc import SQLAlchemyError
+
+from connectors.configuration import Configuration, read_configuration
 from connectors.errors import SendError
 from connectors.failed_loads import FailedLoad
 from connectors.freshness import Freshness, Volume
 from connectors.manifest import write_whole
 from flows.logs import RunLog
 from flows.summary import DeliveryLine, ProductLine
-from operations.notices import Notice, Turn, note_owed, standing_notices, take_turn
+from operations.notices import Notice, Standing, Turn, note_owed, standing_notices, take_turn
 from operations.store import OperationsStore
 from warehouse.home import Home
 
@@ -30,13 +32,18 @@ KINDS = {
     "volume_unusual": "An extract has an unusual number of rows",
     "not_delivered": "A product could not be delivered",
     "digest_not_sent": "A weekly digest could not be sent",
+    "news_not_sent": "News could not be sent",
     "run_failed": "A run failed",
+    "job_failed": "A scheduled job failed",
     "run_interrupted": "A run was interrupted",
+    "run_late": "A run has not begun",
 }
 """Every kind of notice, with its heading in the runbook."""
 OF_WORKLISTS = frozenset({"digest_not_sent"})
-"""Kinds that the weekly worklists find, and no night's run."""
-PASSING = frozenset({"run_interrupted"})
+OF_JOBS = frozenset({"job_failed"})
+OF_A_NIGHT = frozenset(KINDS) - OF_WORKLISTS - OF_JOBS
+"""Kinds that each night's run looks at; the weekly worklists and each scheduled job look at their own."""
+PASSING = frozenset({"run_interrupted", "run_late"})
 """Kinds that say something happened: they are told, and do not stand."""
 BI_TEAM = "bi_team"
 
@@ -129,6 +136,59 @@ def run_interrupted(run_id: str, stage: str | None) -> Notice:
     return Notice("run_interrupted", run_id, BI_TEAM, text, run_id)
 
 
+def job_failed(job: str, error: SendError) -> Notice:
+    """The notice of a scheduled job that failed otherwise than in a run's stages, which tell that themselves."""
+    return Notice("job_failed", job, BI_TEAM, f"The job {job} failed. What was published stands. {error}", str(error))
+
+
+def run_late(job: str, due: datetime, began: datetime) -> Notice:
+    """The notice of a scheduled run that began long after it was due."""
+    hours, minutes = divmod(int((began - due).total_seconds()) // 60, 60)
+    late_by = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    text = f"The {job} run due {due:%A %d %B %Y, %H:%M} began {late_by} late. It does its work now."
+    return Notice("run_late", f"{job} {due:%Y-%m-%d %H:%M}", BI_TEAM, text, str(due))
+
+
+def tell_late(home: Home, store: OperationsStore, job: str, due: datetime, began: datetime, log: RunLog) -> None:
+    """Tells that a scheduled run began long after it was due, where it did: a night before it may have been missed."""
+    configuration = read_configuration(home.folder)
+    if began - due < timedelta(minutes=configuration.late_after_minutes):
+        return
+    at = began.astimezone(UTC).replace(tzinfo=None)
+    tell(home, configuration, store, [run_late(job, due, began)], (), at, log, _file_of(job, at))
+
+
+def is_failure_told(home: Home, store: OperationsStore, job: str, error: SendError, at: datetime, log: RunLog) -> bool:
+    """Whether people know that a scheduled run failed: by the run itself, or else told here.
+
+    ``at`` is UTC. False where it could not be told to all: then Prefect's server has to.
+    """
+    try:
+        if any(standing.notice.cause == str(error) for standing in _standing(store, "run_failed")):
+            return True
+        configuration, notice = read_configuration(home.folder), job_failed(job, error)
+        tell(home, configuration, store, [notice], OF_JOBS, at, log, _file_of(job, at), about=job)
+        return not any(state.owed_to for state in _standing(store, notice.kind) if state.notice.subject == job)
+    except (SendError, OSError, SQLAlchemyError) as further:
+        error.add_note(f"That it failed could not be told: {type(further).__name__}.")
+        return False
+
+
+def clear_failure(home: Home, store: OperationsStore, job: str, at: datetime, log: RunLog) -> None:
+    """Tells that a scheduled job that had failed is done again. ``at`` is UTC."""
+    if any(standing.notice.subject == job for standing in _standing(store, "job_failed")):
+        configuration = read_configuration(home.folder)
+        tell(home, configuration, store, [], OF_JOBS, at, log, _file_of(job, at), about=job)
+
+
+def _standing(store: OperationsStore, kind: str) -> list[Standing]:
+    return [standing for standing in standing_notices(store) if standing.notice.kind == kind]
+
+
+def _file_of(job: str, at: datetime) -> str:
+    return f"{at:%Y%m%dT%H%M%S}-{job}"
+
+
 def tell(
     home: Home,
     configuration: Configuration,
@@ -138,14 +198,15 @@ def tell(
     at: datetime,
     log: RunLog,
     name: str,
+    about: str | None = None,
 ) -> Turn:
     """Takes what a run found, writes what is new or has cleared to ``home/notices/NAME.md``, and sends it.
 
-    ``judged`` are the kinds the run looked at: others stand as they were. A channel that cannot be reached stops
-    nothing: the file has it all, and the next run tries that channel again.
+    ``judged`` are the kinds the run looked at, with ``about`` on that subject alone: others stand as they were. A
+    channel that cannot be reached stops nothing: the file has it all, and the next run tries that channel again.
     """
     passing = [notice for notice in found if notice.kind in PASSING]
-    turn = take_turn(store, [notice for notice in found if notice.kind not in PASSING], judged, at)
+    turn = take_turn(store, [notice for notice in found if notice.kind not in PASSING], judged, at, about)
     new = (*passing, *turn.new)
     if new or turn.cleared:
         write_whole(home.notices / f"{name}.md", as_text(at, new, turn.cleared).encode())

@@ -39,9 +39,10 @@ from dashboard.registering import keep_published
 from flows.dashboard import standing_comments
 from flows.lineage import LineageEvents
 from flows.logs import RunLog
+from flows.news import KIND as NEWS_NOT_SENT
+from flows.news import send_news
 from flows.notices import (
-    KINDS,
-    OF_WORKLISTS,
+    OF_A_NIGHT,
     failed,
     held,
     late,
@@ -145,6 +146,7 @@ class Run:
         self.ended: set[str] = set()
         self.is_alone = False
         self._cut_off: RunOutcome | None = None
+        self._has_news = False
 
     @classmethod
     @contextmanager
@@ -191,7 +193,7 @@ class Run:
             run.store.finish_run(run.run_id, outcome, run._seconds)
             run.log.tell("run ends", outcome=outcome, **run._seconds)
             run._lineage.ends(run._loads, products)
-            run._tell_notices(run._found_notices(), judged=set(KINDS) - OF_WORKLISTS)
+            run._tell_notices(run._found_notices(), judged=OF_A_NIGHT)
 
     def _end_failed(self, error: BaseException) -> None:
         """Keeps that the run failed. What hinders that, such as a full disk, must not hide why it failed."""
@@ -199,7 +201,7 @@ class Run:
             self.store.finish_run(self.run_id, "failed", self._seconds)
             self.log.tell("run failed", error=type(error).__name__)
             self._lineage.fails(error)
-            self._tell_notices([run_failed(error)], judged={"run_failed"})
+            self._tell_notices([run_failed(error)], judged={"run_failed", NEWS_NOT_SENT})
         except (SendError, OSError, SQLAlchemyError) as further:
             error.add_note(f"That it failed could not be kept either: {type(further).__name__}.")
 
@@ -216,15 +218,16 @@ class Run:
         ]
 
     def _tell_notices(self, found: Sequence[Notice], judged: Collection[str]) -> None:
-        """Tells what is new; a run for another day than today's has nothing to tell."""
+        """Tells what is new, and stewards their news; a run for another day than today's has nothing to tell."""
         if not self._is_keeping:
             return
         cut_off = [run_interrupted(self._cut_off.run_id, self._cut_off.stage)] if self._cut_off else []
+        not_sent = send_news(self.configuration, self.store, self.run_id if self._has_news else None, self.log)
         tell(
             self.home,
             self.configuration,
             self.store,
-            [*cut_off, *found],
+            [*cut_off, *found, *not_sent],
             judged,
             self.moment.known_at,
             self.log,
@@ -433,6 +436,7 @@ class Run:
                     )
                     self._counts = self.store.sync_findings(self.run_id, connection, self._results)
                     write_news(self.home.notices, self.run_id, news_of(self.store, self.run_id))
+                    self._has_news = True
                 register_fixed(connection, fixed_findings(self.store, self.moment.known_at))
             self._dbt.build_after_checks()
             with open_for_building(self.home.building, self.home.temporary) as connection:

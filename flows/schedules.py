@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect.context import FlowRunContext
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from connectors.configuration import Configuration
 from connectors.errors import ConfigurationError, SendError
 from flows.logs import RunLog
+from flows.notices import clear_failure, is_failure_told, tell_late
 from flows.run import keep_outcome, plain_errors
 from flows.settings import LONDON
 from operations.jobs import is_done, note_done
@@ -31,6 +32,8 @@ Flow = TypeVar("Flow", bound=Callable[..., Any])
 TURN_SECONDS = 3 * 3600.0
 """How long a job waits for another job's run on the same home to end."""
 PROBE_SECONDS = 5.0
+TOLD_FAILURE = "Failed and told"
+"""The state of a scheduled run that failed and has told people so; of one merely ``Failed`` the server tells."""
 
 
 @dataclass(frozen=True)
@@ -127,18 +130,25 @@ def one_run_a_day(name: str) -> Callable[[Flow], Flow]:
                     raise
                 keep_outcome.get()(outcome)
                 return outcome
-            job, place = job_named(name), Home(Path(home))
+            job, place, came_at = job_named(name), Home(Path(home)), datetime.now(UTC)
             due = flow_run.expected_start_time.astimezone(LONDON)
             try:
-                store = begin(job, place, due, datetime.now(UTC))
+                store = begin(job, place, due, came_at)
             except PassedOver as note:
                 RunLog(place, str(flow_run.id)).tell("passed over", job=name, day=due.date(), reason=str(note))
                 return Completed(name="Passed over", message=str(note))
+            log = RunLog(place, str(flow_run.id))
             try:
+                plain_errors(tell_late)(place, store, job.name, due, came_at, log)
                 outcome = plain_errors(work)(home, *arguments, **named)
             except PassedOver as note:
                 return Completed(name="Passed over", message=str(note))
+            except SendError as error:
+                if is_failure_told(place, store, job.name, error, _utc_now(), log):
+                    return Failed(name=TOLD_FAILURE, message=str(error), data=error)
+                raise
             note_done(store, job.name, due.date())
+            plain_errors(clear_failure)(place, store, job.name, _utc_now(), log)
             store.close()
             held = [line.product for line in getattr(outcome, "products", ()) if line.is_holding_the_run]
             if held:
@@ -148,6 +158,10 @@ def one_run_a_day(name: str) -> Callable[[Flow], Flow]:
         return guarded  # type: ignore[return-value]
 
     return guard
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def begin(

@@ -102,7 +102,7 @@ class Server:
             self._process.wait()
 
 
-def _check_answers(api_url: str) -> None:
+def check_answers(api_url: str) -> None:
     """Raises ``ServerUnavailable`` where nothing answers; an answer that asks for a password is one."""
     try:
         urllib.request.urlopen(f"{api_url}/health", timeout=30).close()
@@ -136,7 +136,7 @@ def serving(home: Home, port: int) -> Iterator[str]:
     Raises ``ServerUnavailable``.
     """
     if configured := os.environ.get("PREFECT_API_URL"):
-        _check_answers(configured)
+        check_answers(configured)
         yield configured
         return
     if running := standing_server(home):
@@ -161,7 +161,7 @@ def prefect_server(home: Home) -> Iterator[Server | None]:
     It is starting while the caller goes on.
     """
     if configured := os.environ.get("PREFECT_API_URL"):
-        _check_answers(configured)
+        check_answers(configured)
         yield None
         return
     if running := standing_server(home):

@@ -71,6 +71,12 @@ def is_done(store: OperationsStore, job: str, day: date) -> bool:
         return connection.execute(select(JobDone.job).where(JobDone.job == job, JobDone.day == day)).first() is not None
 
 
+def was_ever_done(store: OperationsStore, job: str) -> bool:
+    """Whether the job was done for any day, so that one it is not done for was missed."""
+    with store.reading() as connection:
+        return connection.execute(select(JobDone.job).where(JobDone.job == job).limit(1)).first() is not None
+
+
 def note_done(store: OperationsStore, job: str, day: date) -> None:
     """Notes that the job was done for the day; twice is once."""
     with store.writing() as connection:

@@ -62,15 +62,22 @@ def standing_notices(store: OperationsStore) -> list[Standing]:
     ]
 
 
-def take_turn(store: OperationsStore, found: Sequence[Notice], judged: Collection[str], at: datetime) -> Turn:
+def take_turn(
+    store: OperationsStore, found: Sequence[Notice], judged: Collection[str], at: datetime, about: str | None = None
+) -> Turn:
     """Takes the notices of a run in place of those that stood, and says what is new and what has cleared.
 
-    Only the kinds in ``judged`` can clear: what a run did not look at stands.
+    Only the kinds in ``judged`` can clear, and with ``about`` only those on that subject: what a run did not look at
+    stands.
     """
     before = {standing.notice.key: standing for standing in standing_notices(store)}
     by_key = {notice.key: notice for notice in found}
     new = [notice for key, notice in by_key.items() if key not in before or before[key].notice.cause != notice.cause]
-    cleared = [s.notice for key, s in before.items() if key not in by_key and s.notice.kind in judged]
+    cleared = [
+        standing.notice
+        for key, standing in before.items()
+        if key not in by_key and standing.notice.kind in judged and about in (None, standing.notice.subject)
+    ]
     with store.writing() as connection:
         for notice in (*new, *cleared):
             connection.execute(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -155,8 +156,8 @@ class Channel(list[dict[str, str]]):
     address: str
 
 
-@pytest.fixture
-def channel(prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Channel]:
+@contextmanager
+def listening(prefect_server: PrefectServer) -> Iterator[Channel]:
     """A channel that is a Prefect block, whose address is a server of the test's own; another answers nobody."""
     got = Channel()
 
@@ -171,10 +172,16 @@ def channel(prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch) -> I
 
     server = HTTPServer(("127.0.0.1", 0), Listener)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("PREFECT_API_URL", prefect_server.api_url)
-    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+    with pytest.MonkeyPatch.context() as environment, temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        environment.setenv("PREFECT_API_URL", prefect_server.api_url)
         got.address = f"json://127.0.0.1:{server.server_port}/"
         keep("send-team", got.address)
         keep("nobody", "json://127.0.0.1:9/")
         yield got
     server.shutdown()
+
+
+@pytest.fixture
+def channel(prefect_server: PrefectServer) -> Iterator[Channel]:
+    with listening(prefect_server) as got:
+        yield got

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,10 @@ from connectors.errors import SendError, SourceUnavailable
 from connectors.failed_loads import FailedLoad
 from connectors.freshness import Freshness, Volume
 from flows import notices
-from flows.notices import KINDS, anchor
+from flows.logs import RunLog
+from flows.notices import KINDS, anchor, clear_failure, is_failure_told, tell_late
 from flows.run import Run
+from flows.settings import LONDON
 from flows.summary import ProductLine
 from operations.notices import Notice, standing_notices
 from operations.store import OperationsStore
@@ -150,3 +152,52 @@ def test_a_channel_that_was_owed_a_notice_gets_it_when_it_is_back(home: Home, ch
     night(home)
     assert len(channel) == 1
     assert {state.owed_to for state in standing_notices(OperationsStore(home.operations_url))} == {()}
+
+
+def failing(home: Home, why: str, at: datetime = datetime(2026, 11, 26, 5)) -> bool:
+    """Whether people know that the season's job failed, and of this reason."""
+    store = OperationsStore(home.operations_url)
+    return is_failure_told(home, store, "sen2-season", SendError(why), at, RunLog(home, "a-run"))
+
+
+def test_a_scheduled_job_that_failed_is_told_once_and_told_when_it_is_done_again(home: Home) -> None:
+    store = OperationsStore(home.operations_url)
+    assert failing(home, "The warehouse is missing.")
+    (told,) = home.notices.glob("*.md")
+    assert "The job sen2-season failed. What was published stands. The warehouse is missing." in told.read_text()
+    assert failing(home, "The warehouse is missing.", datetime(2026, 11, 27, 5))
+    clear_failure(home, store, "retention", datetime(2026, 11, 27, 5), RunLog(home, "another-run"))
+    assert len(list(home.notices.glob("*.md"))) == 1, "the same failure, and another job that is done, say nothing new"
+    clear_failure(home, store, "sen2-season", datetime(2026, 11, 28, 5), RunLog(home, "a-third-run"))
+    assert (
+        "A scheduled job failed: sen2-season no longer."
+        in (home.notices / "20261128T050000-sen2-season.md").read_text()
+    )
+    assert standing_notices(store) == []
+
+
+def test_a_failure_that_the_run_has_told_is_not_told_again(home: Home) -> None:
+    night(home, SourceUnavailable("The disk is full."))
+    before = set(home.notices.glob("*.md"))
+    assert failing(home, "The disk is full.")
+    assert set(home.notices.glob("*.md")) == before
+
+
+def test_a_failed_job_that_a_channel_was_not_told_of_is_left_for_the_server_to_tell(
+    home: Home, channel: Channel
+) -> None:
+    home.configuration.write_text(CONFIGURATION + "notify: [notice-address/nobody]\n")
+    assert not failing(home, "The warehouse is missing.")
+    home.configuration.write_text("la_code: 8\n")
+    assert not failing(home, "send.yml is wrong.")
+
+
+def test_a_run_that_began_long_after_it_was_due_says_how_late_it_was(home: Home) -> None:
+    home.configuration.write_text(CONFIGURATION + "late_after_minutes: 30\n")
+    store, due = OperationsStore(home.operations_url), datetime(2026, 11, 26, 2, tzinfo=LONDON)
+    tell_late(home, store, "nightly", due, due + timedelta(minutes=29), RunLog(home, "a-run"))
+    assert not list(home.notices.glob("*.md"))
+    tell_late(home, store, "nightly", due, due + timedelta(hours=7, minutes=5), RunLog(home, "a-run"))
+    (told,) = home.notices.glob("*.md")
+    assert "The nightly run due Thursday 26 November 2026, 02:00 began 7 h 5 min late." in told.read_text()
+    assert standing_notices(store) == []

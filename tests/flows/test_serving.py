@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,18 +10,23 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from connectors.configuration import read_configuration
 from connectors.errors import ConfigurationError
 from flows.month_end import freeze_dashboard
-from flows.schedules import JOBS, PassedOver, begin, job_named, scheduled_jobs
+from flows.schedules import JOBS, TOLD_FAILURE, PassedOver, begin, job_named, scheduled_jobs
 from flows.season import countdown
+from flows.serving import deployments_of
 from flows.settings import LONDON, PREFECT_DEFAULTS, TELEMETRY_OFF
+from flows.worklists import NoLists, worklists
 from operations.jobs import note_done
 from operations.store import OperationsStore
 from tests.flows.conftest import PrefectServer, SendHome
@@ -74,7 +78,8 @@ def test_a_run_that_finds_its_own_job_at_work_is_passed_over(home: Home) -> None
     other.communicate()
 
 
-def test_a_run_waits_for_another_jobs_run_to_end(home: Home) -> None:
+def test_a_run_waits_for_another_jobs_run_to_end(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.schedules.PROBE_SECONDS", 0.1)
     other = at_work(home, "retention")
     with pytest.raises(PassedOver, match="held the home for longer"):
         begin(NIGHTLY, home, TWO_IN_THE_MORNING, TWO_IN_THE_MORNING, patience_seconds=0.3)
@@ -124,15 +129,13 @@ def test_a_month_is_frozen_once_and_stays_as_it_was(home: Home) -> None:
     assert (freeze_dashboard(home, date(2026, 10, 31)) / "publication.json").read_text() == before
 
 
-@pytest.fixture
-def client(prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncPrefectClient]:
-    for name, value in {**TELEMETRY_OFF, **PREFECT_DEFAULTS}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PREFECT_API_URL", prefect_server.api_url)
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}), get_client(sync_client=True) as found:
-        yield found
+@pytest.fixture(scope="module")
+def client(prefect_server: PrefectServer) -> Iterator[SyncPrefectClient]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**TELEMETRY_OFF, **PREFECT_DEFAULTS, "PREFECT_API_URL": prefect_server.api_url}.items():
+            environment.setenv(name, value)
+        with temporary_settings({PREFECT_API_URL: prefect_server.api_url}), get_client(sync_client=True) as found:
+            yield found
 
 
 def runs_of(client: SyncPrefectClient, deployment_id: Any) -> list[Any]:
@@ -140,52 +143,82 @@ def runs_of(client: SyncPrefectClient, deployment_id: Any) -> list[Any]:
     return list(answer.json())
 
 
-def test_prefects_own_command_deploys_every_job_for_workers(home: Home, client: SyncPrefectClient) -> None:
-    environment = {**os.environ, "SEND_HOME": str(home.folder), "PREFECT_HOME": str(home.prefect)}
-    prefect = [sys.executable, "-m", "prefect"]
+@pytest.fixture(scope="module")
+def for_workers(run_home: tuple[SendHome, Any], client: SyncPrefectClient) -> Iterator[dict[str, DeploymentResponse]]:
+    """The deployments of ``prefect.yaml`` for a home that a run has been in, by job."""
+    home, _ = run_home
     for arguments in (["work-pool", "create", "--type", "process", "send"], ["deploy", "--all"]):
-        done = subprocess.run(
-            [*prefect, *arguments], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
+        done = prefect(home, *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
     made = {d.name: d for d in client.read_deployments() if d.work_pool_name == "send"}
-    try:
-        told = {name: (d.schedules[0].schedule, d.schedules[0].active, d.parameters) for name, d in made.items()}
-        assert {name: (getattr(s, "cron", None), a, p) for name, (s, a, p) in told.items()} == {
-            job.name: (job.cron, True, {"home": str(home.folder)}) for job in JOBS
-        }
-    finally:
-        for deployment in made.values():
-            client.delete_deployment(deployment.id)
-        client.request("DELETE", "/work_pools/{name}", path_params={"name": "send"})
+    yield made
+    for deployment in made.values():
+        client.delete_deployment(deployment.id)
+    client.request("DELETE", "/work_pools/{name}", path_params={"name": "send"})
 
 
-def test_of_many_runs_for_one_day_one_does_the_work_and_stopping_pauses_nothing(
+def prefect(home: SendHome, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Prefect's own command, in the project's folder."""
+    environment = {**home.environment(**TELEMETRY_OFF), "PREFECT_HOME": str(home.folder / "prefect")}
+    command = [sys.executable, "-m", "prefect", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_prefects_own_command_deploys_every_job_for_workers(
+    run_home: tuple[SendHome, Any], for_workers: dict[str, DeploymentResponse]
+) -> None:
+    told = {name: (d.schedules[0].schedule, d.schedules[0].active, d.parameters) for name, d in for_workers.items()}
+    assert {name: (getattr(s, "cron", None), a, p) for name, (s, a, p) in told.items()} == {
+        job.name: (job.cron, True, {"home": str(run_home[0].folder)}) for job in JOBS
+    }
+
+
+def test_a_worker_runs_a_deployed_job_to_its_end_and_status_tells_it(
+    run_home: tuple[SendHome, Any], for_workers: dict[str, DeploymentResponse], client: SyncPrefectClient
+) -> None:
+    home, _ = run_home
+    before = home.answer("status")
+    run = client.create_flow_run_from_deployment(for_workers["nightly"].id)
+    worked = prefect(home, "worker", "start", "--pool", "send", "--limit", "1", "--run-once")
+    state = client.read_flow_run(run.id).state
+    assert state is not None and state.is_completed(), (state, worked.stderr[-2000:])
+    after = home.answer("status")
+    assert after["last_run"] != before["last_run"]
+    assert (after["last_run_outcome"], after["products"]) == (before["last_run_outcome"], before["products"])
+    events = {"event": {"name": ["prefect.flow-run.heartbeat"]}}
+    told = client.request("POST", "/events/filter", json={"filter": events}).json()["events"]
+    assert f"prefect.flow-run.{run.id}" in {event["resource"]["prefect.resource.id"] for event in told}
+
+
+def test_a_night_missed_while_stopped_is_made_up_by_one_run_and_stopping_pauses_nothing(
     run_home: tuple[SendHome, Any], client: SyncPrefectClient
 ) -> None:
     home, _ = run_home
     configuration = home.folder / "send.yml"
     before = configuration.read_text()
-    configuration.write_text(before + 'schedules: {nightly: "* * * * *", sen2-season: off}\n')
+    configuration.write_text(before + 'schedules: {nightly: "57-59 23 * * *", sen2-season: off}\n')
+    store = OperationsStore(f"sqlite:///{home.folder / 'operations.db'}")
+    note_done(store, "nightly", date.today() - timedelta(days=9))
+    (deployment,) = [
+        made
+        for made in deployments_of(Home(home.folder), read_configuration(home.folder))
+        if made.name == "nightly-883"
+    ]
+    deployment_id = deployment.apply()
+    now = datetime.now(UTC)
+    window = {"start_time": (now - timedelta(days=1)).isoformat(), "end_time": now.isoformat(), "max_runs": 1}
+    client.request("POST", "/deployments/{id}/schedule", path_params={"id": deployment_id}, json=window)
+    assert [run["auto_scheduled"] for run in runs_of(client, deployment_id)] == [True], "one that Prefect had made"
+
     server = home.start("serve", PREFECT_RUNNER_POLL_FREQUENCY="1")
     try:
-        deadline = time.monotonic() + 120
-        deployments: list[Any] = []
-        while not deployments and time.monotonic() < deadline and server.poll() is None:
-            time.sleep(0.5)
-            deployments = [d for d in client.read_deployments() if d.name == "nightly-883"]
-        (deployment,) = deployments
-        now = datetime.now(UTC).replace(second=0, microsecond=0)
-        same_day = [now - timedelta(minutes=m) for m in (3, 1)]
-        if same_day[0].astimezone(LONDON).date() != same_day[1].astimezone(LONDON).date():
-            same_day = [moment - timedelta(minutes=10) for moment in same_day]
-        window = {"start_time": same_day[0].isoformat(), "end_time": same_day[1].isoformat(), "max_runs": 3}
-        path: Any = f"/deployments/{deployment.id}/schedule"
-        client.request("POST", path, json=window)
+        deadline = time.monotonic() + 240
         runs: list[Any] = []
-        while time.monotonic() < deadline + 120 and server.poll() is None:
-            runs = runs_of(client, deployment.id)
-            if len(runs) >= 2 and all(run["state_type"] == "COMPLETED" for run in runs):
+        while time.monotonic() < deadline and server.poll() is None:
+            runs = runs_of(client, deployment_id)
+            if len(runs) >= 3 and all(run["state_type"] == "COMPLETED" for run in runs):
                 break
             time.sleep(0.5)
     finally:
@@ -193,9 +226,25 @@ def test_of_many_runs_for_one_day_one_does_the_work_and_stopping_pauses_nothing(
         _, errors = server.communicate(timeout=60)
         configuration.write_text(before)
     names = sorted(run["state_name"] for run in runs)
-    assert names[0] == "Completed" and set(names[1:]) == {"Passed over"} and len(names) >= 2, (names, errors)
+    assert names[0] == "Completed" and set(names[1:]) == {"Passed over"} and len(names) >= 3, (names, errors)
     notes = [run["state"]["message"] for run in runs if run["state_name"] == "Passed over"]
     assert all("Nothing was done" in note for note in notes)
-    standing = client.read_deployment(deployment.id)
+    standing = client.read_deployment(deployment_id)
     assert not standing.paused and all(schedule.active for schedule in standing.schedules)
     assert (home.folder / "published" / "lists").exists()
+
+
+def test_a_scheduled_run_that_fails_tells_it_and_ends_as_told(
+    home: Home, client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow_run = SimpleNamespace(auto_scheduled=True, expected_start_time=datetime.now(UTC), id="a-run")
+    monkeypatch.setattr(
+        "flows.schedules.FlowRunContext", SimpleNamespace(get=lambda: SimpleNamespace(flow_run=flow_run))
+    )
+    state = worklists(str(home.folder), return_state=True)
+    assert (state.name, state.is_failed()) == (TOLD_FAILURE, True)
+    assert isinstance(state.result(raise_on_failure=False), NoLists)
+    (told,) = home.notices.glob("*.md")
+    assert "The job worklists failed." in told.read_text()
+    home.configuration.write_text("la_code: 8\n")
+    assert worklists(str(home.folder), return_state=True).name == "Failed", "nobody could be told"

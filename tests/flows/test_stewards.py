@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,7 +36,7 @@ from tests.console.acting import act as act_on_page
 from tests.console.acting import sign_in
 from tests.console.authenticator import AUTHENTICATOR, set_up_app
 from tests.console.conftest import PASSWORD, served
-from tests.flows.conftest import SendHome
+from tests.flows.conftest import PrefectServer, SendHome, listening
 from warehouse.home import Home
 from warehouse.publication import standing_publication
 
@@ -62,6 +63,8 @@ class Office:
     published: list[str] = field(default_factory=list)
     corrected: list[list[dict[str, Any]]] = field(default_factory=list)
     """The published list of corrections, night by night."""
+    told: list[dict[str, str]] = field(default_factory=list)
+    """What the SEN team's channel got of the second night."""
 
     def send(self, *arguments: str) -> str:
         """What a command says; raises the error that it ends with."""
@@ -137,7 +140,7 @@ def pages(office: Office, chromium: Browser) -> Iterator[tuple[Page, str]]:
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Any:
+def office(tmp_path_factory: pytest.TempPathFactory, chromium: Browser, prefect_server: PrefectServer) -> Any:
     """The first night, what stewards do the day after, and the second and third nights."""
     with pytest.MonkeyPatch.context() as environment:
         home = Home(tmp_path_factory.mktemp("office"))
@@ -150,10 +153,21 @@ def office(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Any:
         act(office, tmp_path_factory.mktemp("desk"))
         with pages(office, chromium) as (page, address):
             act_on_pages(office, page, address)
-        office.night()
+        with ThreadPoolExecutor(1) as apart:  # in this thread Chromium's event loop stands in Prefect's way
+            office.told = apart.submit(night_with_a_channel, office, prefect_server).result()
         office.deliver("assessment", office.findings[BY_CORRECTION]["record_id"], outcome_date=THE_DAY)
         office.night()
         yield office
+
+
+def night_with_a_channel(office: Office, prefect_server: PrefectServer) -> list[dict[str, str]]:
+    """A night after which the SEN team is told its news; what it was told."""
+    configured = office.home.configuration.read_text()
+    office.home.configuration.write_text(configured + "stewards: {sen_team: notice-address/send-team}\n")
+    with listening(prefect_server) as channel:
+        office.night()
+    office.home.configuration.write_text(configured)
+    return [*channel]
 
 
 def act(office: Office, desk: Path) -> None:
@@ -255,6 +269,12 @@ def test_each_night_tells_its_own_news_alone_and_names_no_value(office: Office) 
     values = {finding["value"] for finding in office.findings.values()} - {None, ""}
     assert values
     assert not [value for value in values if f'"{value}"' in json.dumps(first)]
+
+
+def test_the_teams_channel_gets_the_news_of_the_night(office: Office) -> None:
+    (told,) = office.told
+    assert told["title"].endswith("newly failing, 4 newly fixed")
+    assert f"`{BY_COMMAND}`" in told["message"] and "children: " in told["message"]
 
 
 def test_a_rules_waivers_are_ended_together_and_those_proposed_refused(office: Office) -> None:
