@@ -27,6 +27,7 @@ from console.application import create_app
 from console.context import Console
 from operations.accounts import ADMINISTRATOR, STEWARD, Account
 from operations.factors import STEP_SECONDS
+from operations.sealing import KEY_BYTES, Seal
 from operations.store import OperationsStore
 from operations.triage import Filter, now
 from warehouse.home import Home
@@ -151,7 +152,7 @@ def main() -> None:
         home.configuration.write_text('la_code: "883"\nla_name: Bench\n', encoding="utf-8")
         store = OperationsStore(home.operations_url)
         sync = fill(store, findings)
-        console = Console(home, read_configuration(home.folder), store, is_secure=False)
+        console = Console(home, read_configuration(home.folder), store, Seal(bytes(KEY_BYTES)), is_secure=False)
         work_on_some(console)
         slow = []
         print(f"{console.triage.count():,} findings; a run's sync of them takes {sync:.1f} s")

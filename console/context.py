@@ -65,11 +65,12 @@ def is_loopback(host: str) -> bool:
 
 @dataclass
 class Console:
-    """One console. ``is_secure`` says that browsers reach it through TLS."""
+    """One console. ``is_secure`` says that browsers reach it through TLS; ``seal`` closes second factors' secrets."""
 
     home: Home
     configuration: Configuration
     store: OperationsStore
+    seal: Seal
     is_secure: bool
     clock: Clock = utc_now
 
@@ -91,7 +92,7 @@ class Console:
     @cached_property
     def factors(self) -> SecondFactors:
         """What else but a password local accounts sign in with."""
-        return SecondFactors(self.store, self.accounts, Seal(self.home.console_key), self.clock)
+        return SecondFactors(self.store, self.accounts, self.seal, self.clock)
 
     @cached_property
     def since_the_last_run(self) -> SinceTheLastRun:

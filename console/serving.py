@@ -13,6 +13,7 @@ from connectors.configuration import read_configuration
 from connectors.errors import ConfigurationError
 from console.application import create_app
 from console.context import Console, is_loopback
+from operations.sealing import Seal
 from operations.store import OperationsStore
 from warehouse.home import Home
 
@@ -28,7 +29,8 @@ def serve_console(
 ) -> None:
     """Serves until it is stopped; ``tell`` is given the address once it listens.
 
-    Raises ``ConfigurationError`` where passwords and children's data would travel without TLS.
+    Raises ``ConfigurationError`` where passwords and children's data would travel without TLS, and where there is no
+    key to seal second factors with.
     """
     configuration = read_configuration(home.folder)
     public = configuration.console.address
@@ -39,7 +41,7 @@ def serve_console(
             "before it and set console.address to https://... in send.yml."
         )
     store = OperationsStore(home.operations_url)
-    app = create_app(Console(home, configuration, store, is_secure=is_secure))
+    app = create_app(Console(home, configuration, store, Seal.from_environment(), is_secure=is_secure))
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     settings = uvicorn.Config(
         app,

@@ -116,14 +116,13 @@ def reset_factor(
 ) -> None:
     """Take an account's authenticator app and recovery codes away, and end its sessions."""
     from operations.access_log import AccessLog
-    from operations.factors import SecondFactors
-    from operations.sealing import Seal
+    from operations.factors import reset_factor
 
     if not by.strip() or not because.strip():
         raise SendError("Say who resets the second factor and why: --by NAME --because TEXT. Nothing was changed.")
     store, accounts = _store_and_accounts()
     account = _known(accounts, name)
-    SecondFactors(store, accounts, Seal(Home.from_environment().console_key)).reset(account)
+    reset_factor(store, account)
     AccessLog(store).note(by.strip()[:128], "factor_reset", address=None, about=account.name, reason=because.strip())
     output().print(f"{account.name} sets up an authenticator app at the next sign-in, after the password.")
 

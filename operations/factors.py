@@ -217,15 +217,16 @@ class SecondFactors:
                 raise FactorRefused("No authenticator app is set up for this account.")
             return _make_codes(connection, account.account_id)
 
-    def reset(self, account: Account) -> None:
-        """Takes the account's app and recovery codes away and ends its sessions; the next sign-in sets up another app.
 
-        Raises ``AccountRefused`` where there is none.
-        """
-        with self._store.writing() as connection:
-            if not _take_away(connection, account.account_id):
-                raise AccountRefused(f"{account.name} has not set up a second factor. There is nothing to reset.")
-            end_sessions(connection, account.account_id)
+def reset_factor(store: OperationsStore, account: Account) -> None:
+    """Takes the account's app and recovery codes away and ends its sessions; the next sign-in sets up another app.
+
+    Raises ``AccountRefused`` where there is none.
+    """
+    with store.writing() as connection:
+        if not _take_away(connection, account.account_id):
+            raise AccountRefused(f"{account.name} has not set up a second factor. There is nothing to reset.")
+        end_sessions(connection, account.account_id)
 
 
 def _whose(account: Account) -> str:

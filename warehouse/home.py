@@ -117,11 +117,6 @@ class Home:
         return os.environ.get("SEND_OPERATIONS_URL", f"sqlite:///{self.folder / 'operations.db'}")
 
     @property
-    def console_key(self) -> Path:
-        """What the console seals second factors with; backed up apart from the operations store."""
-        return self.folder / "console.key"
-
-    @property
     def prefect(self) -> Path:
         """Prefect's own files when it runs on the embedded default."""
         return self.folder / "prefect"

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from checks.rules import OWNERS
 from console.access import Administrator, Form, NotFound, console_of
 from console.rendering import page
+from operations import factors
 from operations.accounts import ROLES, Account, AccountRefused
 
 router = APIRouter()
@@ -109,6 +110,6 @@ def reset_factor(request: Request, visitor: Administrator, form: Form, account_i
     console, account = console_of(request), _account(request, account_id)
     if account.account_id == visitor.account.account_id:
         raise AccountRefused("Your own app is changed under your name, with a code of it or a recovery code.")
-    console.factors.reset(account)
+    factors.reset_factor(console.store, account)
     console.access_log.note(visitor.name, "factor_reset", address=visitor.address, about=account.name)
     return RedirectResponse(f"/accounts/{account.account_id}", status_code=303)

@@ -16,6 +16,7 @@ from console.context import Console
 from operations import factors
 from operations.accounts import Account, utc_now
 from operations.factors import STEP_SECONDS, app_code
+from operations.sealing import KEY_BYTES, Seal
 from operations.sessions import Session
 
 HERE = "127.0.0.1"
@@ -54,6 +55,7 @@ class Authenticator:
         return app_code(secret.replace(" ", ""), self.step)
 
 
+SEAL = Seal(bytes(KEY_BYTES))
 AUTHENTICATOR = Authenticator()
 
 

@@ -23,7 +23,7 @@ from console.context import Console
 from operations import passwords
 from operations.accounts import ADMINISTRATOR, RETURN_OFFICER, STEWARD, VIEWER
 from tests.connectors import servers
-from tests.console.authenticator import AUTHENTICATOR, set_up_app
+from tests.console.authenticator import AUTHENTICATOR, SEAL, set_up_app
 from tests.console.nights import Council
 from warehouse.home import Home
 
@@ -91,9 +91,8 @@ def _quick_hashes() -> Iterator[None]:
 def opened(council: Council, *, is_secure: bool = False) -> Iterator[Console]:
     """The council's console, with an account for everyone, whose authenticator app is set up."""
     store = council.store
-    console = Console(
-        council.home, read_configuration(council.home.folder), store, is_secure=is_secure, clock=AUTHENTICATOR.now
-    )
+    configuration = read_configuration(council.home.folder)
+    console = Console(council.home, configuration, store, SEAL, is_secure=is_secure, clock=AUTHENTICATOR.now)
     if console.accounts.is_empty():
         for name, (role, owner) in PEOPLE.items():
             set_up_app(console, console.accounts.add(name, role, owner, password=PASSWORD))

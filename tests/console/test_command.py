@@ -15,17 +15,19 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from connectors.configuration import Configuration
-from connectors.errors import SendError
+from connectors.errors import ConfigurationError, SendError
 from console.context import Console
 from flows.command_line import app
 from operations.access_log import AccessLog
 from operations.accounts import Accounts
+from operations.sealing import KEY_BYTES, KEY_VARIABLE
 from operations.store import OperationsStore
-from tests.console.authenticator import AUTHENTICATOR, set_up_app
+from tests.console.authenticator import AUTHENTICATOR, SEAL, set_up_app
 from tests.console.conftest import PASSWORD
 from warehouse.home import Home
 
 HERE = "127.0.0.1"
+CONFIGURATION = 'la_code: "883"\nla_name: Thameside\nsources: {}\n'
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def with_an_app(empty_home: Home) -> Accounts:
     send_console("add-account", "a.steward", "--role", "steward", "--owner", "sen_team", typed=f"{PASSWORD}\n")
     store = OperationsStore(empty_home.operations_url)
     configuration = Configuration(la_code="883", la_name="Thameside", home=empty_home.folder)
-    console = Console(empty_home, configuration, store, is_secure=False, clock=AUTHENTICATOR.now)
+    console = Console(empty_home, configuration, store, SEAL, is_secure=False, clock=AUTHENTICATOR.now)
     (account,) = console.accounts.all()
     set_up_app(console, account)
     return console.accounts
@@ -154,8 +156,16 @@ def test_a_certificate_without_its_key_is_wrong_usage(empty_home: Home, tmp_path
     assert "Give both" in result.output
 
 
-def test_the_pages_are_served_until_stopped(empty_home: Home) -> None:
-    empty_home.configuration.write_text('la_code: "883"\nla_name: Thameside\nsources: {}\n', encoding="utf-8")
+def test_without_a_key_for_second_factors_no_page_is_served(empty_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty_home.configuration.write_text(CONFIGURATION, encoding="utf-8")
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    with pytest.raises(ConfigurationError, match=f"{KEY_VARIABLE} is not set"):
+        send_console("--port", "0")
+
+
+def test_the_pages_are_served_until_stopped(empty_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty_home.configuration.write_text(CONFIGURATION, encoding="utf-8")
+    monkeypatch.setenv(KEY_VARIABLE, "ab" * KEY_BYTES)
     send_console("add-account", "admin", "--role", "administrator", typed=f"{PASSWORD}\n")
     command = [sys.executable, "-m", "flows.command_line", "console", "--port", "0"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)

@@ -12,7 +12,7 @@ import pytest
 from console.context import Console
 from operations.access_log import AccessEntry
 from operations.accounts import ATTEMPTS_PER_NAME, Account
-from operations.sealing import KEY_VARIABLE
+from operations.sealing import KEY_BYTES, KEY_VARIABLE, Seal
 from operations.sessions import HALF
 from tests.console.authenticator import AUTHENTICATOR, set_up_app
 from tests.console.conftest import PASSWORD, Answer, Browser, SignedIn, Visit
@@ -253,13 +253,13 @@ def test_a_key_that_was_lost_is_told_with_what_to_do_and_a_recovery_code_still_w
     console: Console, visit: Visit, member: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, *_ = console.factors.make_codes(member)
-    monkeypatch.setenv(KEY_VARIABLE, "ab" * 32)
+    monkeypatch.setattr(console.factors, "_seal", Seal(b"k" * KEY_BYTES))
     browser = visit()
     browser.give_password(member.name)
     fields = {"code": AUTHENTICATOR.next_code(member.name)}
     answer = browser.post("/sign-in/code", fields, of="/sign-in/code")
     assert answer.status_code == 422
-    assert "console.key" in answer.text
+    assert KEY_VARIABLE in answer.text
     assert browser.post("/sign-in/code", {"code": code}, of="/sign-in/code").headers["location"] == "/second-factor"
 
 

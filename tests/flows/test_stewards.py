@@ -34,7 +34,7 @@ from returns.standing import check_return
 from tests.browser import Opener
 from tests.console.acting import act as act_on_page
 from tests.console.acting import sign_in
-from tests.console.authenticator import AUTHENTICATOR, set_up_app
+from tests.console.authenticator import AUTHENTICATOR, SEAL, set_up_app
 from tests.console.conftest import PASSWORD, served
 from tests.flows.conftest import PrefectServer, SendHome, listening
 from warehouse.home import Home
@@ -126,9 +126,8 @@ def fill_in(path: Path, changes: dict[str, dict[str, str]]) -> None:
 def pages(office: Office, chromium: Browser) -> Iterator[tuple[Page, str]]:
     """A page of a real Chromium on which the SEN team's steward is signed in to the office's console; its address."""
     store, opener = OperationsStore(office.home.operations_url), Opener(chromium)
-    console = Console(
-        office.home, read_configuration(office.home.folder), store, is_secure=False, clock=AUTHENTICATOR.now
-    )
+    configuration = read_configuration(office.home.folder)
+    console = Console(office.home, configuration, store, SEAL, is_secure=False, clock=AUTHENTICATOR.now)
     if console.accounts.is_empty():
         set_up_app(console, console.accounts.add(STEWARD_OF_PAGES, "steward", "sen_team", password=PASSWORD))
     with served(create_app(console)) as address:

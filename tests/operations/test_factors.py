@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -12,12 +11,12 @@ from argon2 import PasswordHasher
 from connectors.errors import ConfigurationError
 from operations import passwords
 from operations.accounts import ATTEMPTS_PER_NAME, STEWARD, WINDOW, Account, AccountRefused, Accounts, TooManyAttempts
-from operations.factors import STEP_SECONDS, FactorRefused, SecondFactors, app_code
-from operations.sealing import KEY_VARIABLE, Seal, SealBroken
+from operations.factors import STEP_SECONDS, FactorRefused, SecondFactors, app_code, reset_factor
+from operations.sealing import KEY_BYTES, KEY_VARIABLE, Seal, SealBroken
 from operations.sessions import Session, Sessions
 from operations.store import OperationsStore
 
-HERE = "127.0.0.1"
+HERE, KEY = "127.0.0.1", bytes(KEY_BYTES)
 STEP = timedelta(seconds=STEP_SECONDS)
 
 
@@ -46,11 +45,6 @@ def hands() -> Hands:
 
 
 @pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    return tmp_path / "console.key"
-
-
-@pytest.fixture
 def accounts(store: OperationsStore, hands: Hands) -> Accounts:
     return Accounts(store, (), hands)
 
@@ -61,8 +55,8 @@ def sessions(store: OperationsStore, accounts: Accounts, hands: Hands) -> Sessio
 
 
 @pytest.fixture
-def factors(store: OperationsStore, accounts: Accounts, key_file: Path, hands: Hands) -> SecondFactors:
-    return SecondFactors(store, accounts, Seal(key_file), hands)
+def factors(store: OperationsStore, accounts: Accounts, hands: Hands) -> SecondFactors:
+    return SecondFactors(store, accounts, Seal(KEY), hands)
 
 
 @pytest.fixture
@@ -272,11 +266,17 @@ def test_another_app_takes_the_place_of_the_first_and_ends_other_sessions(
 
 
 def test_a_reset_takes_the_app_and_its_codes_and_ends_sessions(
-    factors: SecondFactors, accounts: Accounts, sessions: Sessions, account: Account, enrolled: str, hands: Hands
+    factors: SecondFactors,
+    accounts: Accounts,
+    sessions: Sessions,
+    account: Account,
+    enrolled: str,
+    hands: Hands,
+    store: OperationsStore,
 ) -> None:
     (recovery, *_) = factors.make_codes(account)
     session = sessions.complete(half_of(sessions, account))
-    factors.reset(account)
+    reset_factor(store, account)
     assert sessions.find(session) is None
     for gone in (hands.code_of(enrolled), recovery):
         with pytest.raises(FactorRefused):
@@ -285,11 +285,11 @@ def test_a_reset_takes_the_app_and_its_codes_and_ends_sessions(
     assert found is not None
     assert found.factor_since is None
     with pytest.raises(AccountRefused, match="nothing to reset"):
-        factors.reset(account)
+        reset_factor(store, account)
 
 
 def test_the_store_holds_neither_secret_nor_recovery_code(
-    factors: SecondFactors, sessions: Sessions, account: Account, store: OperationsStore, hands: Hands, key_file: Path
+    factors: SecondFactors, sessions: Sessions, account: Account, store: OperationsStore, hands: Hands
 ) -> None:
     half = half_of(sessions, account)
     secret = factors.offer(half)
@@ -298,11 +298,10 @@ def test_the_store_holds_neither_secret_nor_recovery_code(
     held = kept(store)
     assert len(held) > 1_000
     assert not [text for text in (secret, *codes, *(c.replace("-", "") for c in codes)) if text in held]
-    assert key_file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_secret_moved_to_another_account_or_under_another_key_does_not_open(
-    factors: SecondFactors, accounts: Accounts, account: Account, enrolled: str, hands: Hands, key_file: Path
+    factors: SecondFactors, accounts: Accounts, account: Account, enrolled: str, hands: Hands, store: OperationsStore
 ) -> None:
     other = accounts.add("thief", STEWARD, "sen_team")
     with factors._store.writing() as connection:
@@ -312,30 +311,22 @@ def test_a_secret_moved_to_another_account_or_under_another_key_does_not_open(
     with factors._store.writing() as connection:
         connection.exec_driver_sql(f"update second_factor set account_id = {account.account_id}")
     factors.prove(account, hands.code_of(enrolled), HERE)
-    key_file.write_text("0" * 64)
+    under_another_key = SecondFactors(store, accounts, Seal(b"k" * KEY_BYTES), hands)
     with pytest.raises(SealBroken, match="reset-factor"):
-        factors.prove(account, hands.code_of(enrolled, 1), HERE)
-    key_file.unlink()
-    with pytest.raises(SealBroken, match=r"console\.key"):
-        factors.prove(account, hands.code_of(enrolled, 1), HERE)
+        under_another_key.prove(account, hands.code_of(enrolled, 1), HERE)
 
 
-def test_the_key_of_the_environment_goes_before_the_file(key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, "ab" * 32)
-    sealed = Seal(key_file).seal("a secret", "somebody")
-    assert not key_file.exists()
-    assert Seal(key_file).open(sealed, "somebody") == "a secret"
+def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "ab" * KEY_BYTES)
+    sealed = Seal.from_environment().seal("a secret", "somebody")
+    assert Seal(b"\xab" * KEY_BYTES).open(sealed, "somebody") == "a secret"
 
 
-@pytest.mark.parametrize("key", ["", "a password", "ab" * 31, "zz" * 32, "ab" * 33])
-def test_a_key_that_is_none_is_refused(key: str, key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [("", "is not set"), *((key, "hexadecimal") for key in ("a password", "ab" * 31, "zz" * 32, "ab" * 33))],
+)
+def test_without_a_key_it_is_told_how_to_make_one(key: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, key)
-    with pytest.raises(ConfigurationError, match="openssl rand -hex 32"):
-        Seal(key_file).seal("a secret", "somebody")
-
-
-def test_of_many_that_make_the_key_at_once_all_use_one(key_file: Path) -> None:
-    with ThreadPoolExecutor(8) as crowd:
-        sealed = list(crowd.map(lambda n: Seal(key_file).seal(str(n), "somebody"), range(16)))
-    assert [Seal(key_file).open(one, "somebody") for one in sealed] == [str(n) for n in range(16)]
-    assert [path.name for path in key_file.parent.glob("*console.key*")] == ["console.key"]
+    with pytest.raises(ConfigurationError, match=f"{KEY_VARIABLE} .*{what}.*token_hex"):
+        Seal.from_environment()
