@@ -25,6 +25,7 @@ WITHHELD, NOT_AVAILABLE = "[c]", "[x]"
 """What stands in place of a figure that is confidential, or that there is none of (the GSS's symbols)."""
 TOTAL = ("all", "all")
 Z_95 = 1.959964
+FIGURES_AT_A_TIME = 1_000_000
 
 IS_MEAN = (
     "(catalogue.unit in ('weeks', 'ratio') "
@@ -120,9 +121,30 @@ def suppress(connection: duckdb.DuckDBPyConnection, board: DisclosureControl, pu
     pattern = pa.table({"cell": np.arange(_count(connection)), **flags})
     connection.register("pattern", pattern)
     for audience, control in zip(AUDIENCES, (board, public), strict=True):
-        connection.execute(_published(audience, control.round_to))
+        for number, indicators in enumerate(_in_batches(connection)):
+            into = "insert into" if number else "create or replace table"
+            statement = f"{into} dashboard.indicator_{audience} {'' if number else 'as'}"
+            connection.execute(f"{statement} {_published(audience, control.round_to)}", {"indicators": indicators})
     connection.unregister("pattern")
     connection.execute("drop table cell")
+
+
+def _in_batches(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
+    """The indicators in their order, as many together as have some number of figures: it bounds the memory.
+
+    An authority of hundreds of wards has millions of figures.
+    """
+    batches: list[list[str]] = [[]]
+    held = 0
+    for indicator, figures in connection.execute(
+        "select indicator_id, count(*) from dashboard.indicator group by indicator_id order by indicator_id"
+    ).fetchall():
+        if held + figures > FIGURES_AT_A_TIME and batches[-1]:
+            batches.append([])
+            held = 0
+        batches[-1].append(indicator)
+        held += figures
+    return batches
 
 
 def _count(connection: duckdb.DuckDBPyConnection) -> int:
@@ -296,7 +318,7 @@ def _in_order(period: Period) -> tuple[str, date, date]:
 
 
 def _published(audience: str, round_to: int) -> str:
-    """The SQL that writes one audience's table. Everything but the rating comes from the counts as shown.
+    """The SQL of one audience's rows of ``$indicators``. Everything but the rating comes from the counts as shown.
 
     Only a cell shown to the board has a rating, and the board has its exact figure, so the rating tells nothing more.
     """
@@ -307,7 +329,6 @@ def _published(audience: str, round_to: int) -> str:
         return f"(round({column} / {round_to}.0) * {round_to})::bigint" if round_to > 1 else column
 
     return f"""
-    create or replace table dashboard.indicator_{audience} as
     with shown as (
         select
             indicator.*,
@@ -326,7 +347,7 @@ def _published(audience: str, round_to: int) -> str:
                 and indicator.breakdown = cell.breakdown
                 and indicator.breakdown_value = cell.breakdown_value
         left join pattern on cell.cell = pattern.cell
-        where {audiences}
+        where {audiences} and list_contains($indicators::varchar[], indicator.indicator_id)
     ),
 
     cells as (
@@ -380,7 +401,11 @@ def _published(audience: str, round_to: int) -> str:
         from cell
         inner join pattern on cell.cell = pattern.cell
         inner join dashboard.indicator_catalogue as catalogue on cell.indicator_id = catalogue.indicator_id
-        where cell.is_absent and pattern.{audience} and {audiences}
+        where
+            cell.is_absent
+            and pattern.{audience}
+            and {audiences}
+            and list_contains($indicators::varchar[], cell.indicator_id)
     ),
 
     compared as (

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from connectors.configuration import DisclosureControl
+from dashboard import suppression
 from dashboard.patterns import Grid, Period, incidence, withheld
 from dashboard.suppression import suppress
 from tests.dashboard.attack import Attacker, Unknowns, attack
@@ -342,3 +343,14 @@ def test_no_small_share_of_a_random_state_can_be_pinned_by_who_knows_the_whole(c
     places = [(m, c) for m in (0, 1) for c in range(6) if 0 < table[m, c] < below]
     ranges = list(attacker.ranges([{6 * measure + column: 1.0} for measure, column in places]))
     assert [r for r in ranges if r[0] == r[1] or (r[0] >= 1 and r[1] < below)] == []
+
+
+def test_taken_a_few_indicators_at_a_time_the_figures_are_the_same(
+    borough: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suppression, "FIGURES_AT_A_TIME", 1)
+    again = suppressed(seed=883, months=20, monthly=30)
+    for table in ("dashboard.indicator_board", "dashboard.indicator_public"):
+        rows = borough.sql(f"from {table}").fetchall()
+        assert rows
+        assert again.sql(f"from {table}").fetchall() == rows
