@@ -1,7 +1,7 @@
 """Reads one delivered file into typed Parquet, in this process or, for large files, in worker processes.
 
-Parsing XML keeps one core busy and Python's lock held; a run with several censuses to read gives them to workers,
-so that both cores work and the rest of the run goes on.
+Reading XML or CSV keeps one core busy and Python's lock held; a run with several large files to read gives them to
+workers, so that both cores work and the rest of the run goes on.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from connectors.typing_rules import TypingTable, open_typing
 WORKERS = 2
 WORTH_A_WORKER_BYTES = 6 * 2**20
 BYTES_AT_A_TIME = 24 * 2**20
+READ_ROW_BY_ROW = ("xml", "csv")
 
 
 @dataclass(frozen=True)
@@ -254,9 +255,11 @@ def _check_suffix(path: Path, source: SourceConfiguration) -> None:
 
 
 def read_files(jobs: Sequence[ReadingJob]) -> list[list[TableReading]]:
-    """Reads every file, giving the readings in the jobs' order; large XML goes to worker processes."""
+    """Reads every file, giving the readings in the jobs' order; large XML and CSV goes to worker processes."""
     large = [
-        index for index, job in enumerate(jobs) if job.source["kind"] == "xml" and _size_of(job) >= WORTH_A_WORKER_BYTES
+        index
+        for index, job in enumerate(jobs)
+        if job.source["kind"] in READ_ROW_BY_ROW and _size_of(job) >= WORTH_A_WORKER_BYTES
     ]
     readings: dict[int, list[TableReading]] = {}
     here = [index for index in range(len(jobs)) if index not in large]

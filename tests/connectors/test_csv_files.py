@@ -302,3 +302,17 @@ def test_an_error_that_excel_saved_as_text_is_no_value(deliver: Callable[..., De
     assert delivery.rows("child", "case_id, postcode, address") == [("K1", None, "# 4 High St")]
     assert delivery.query("select column_name, problem from landing.issue") == [("postcode", "spreadsheet_error")]
     assert [row[2] for row in delivery.quarantine()] == ["birth_date is an error of the spreadsheet"]
+
+
+def test_large_files_are_read_beside_each_other_with_the_same_result(
+    deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN + "K4,Lost,,not a date,M\n")
+    delivery.put("request.csv", "case_id,nothing known\nK1,1\n")
+    monkeypatch.setattr("connectors.reading.WORTH_A_WORKER_BYTES", 1)
+    report = delivery.load()
+    assert (report.rows_loaded, report.rows_quarantined) == (3, 1)
+    assert [file for file, _ in report.refused] == ["request.csv"]
+    assert [(row, problem) for _, row, _, _, problem, _ in delivery.quarantine()] == [(5, "missing_required")]
+    assert [case for (case,) in delivery.rows("child", "case_id")] == ["K1", "K2", "K3"]
