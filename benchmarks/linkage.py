@@ -48,9 +48,7 @@ def link(connection: duckdb.DuckDBPyConnection, *, is_trained: bool) -> None:
     )
     find_candidates(connection, RECORDS, SURE)
     score_candidates(connection, RECORDS, model, "identity.scored")
-    connection.execute(
-        "create or replace table identity.identity__scored_pair as from scored order by left_key, right_key"
-    )
+    connection.execute("create or replace table identity.identity__scored_pair as from scored")
     resolve(connection, RECORDS, SURE, "identity.identity__scored_pair", "identity.answer")
     links_found(connection).create("identity.identity__link")
 

@@ -7,7 +7,8 @@ import duckdb
 from linkage.model import Model, linker_on, term_tables
 from linkage.policy import BLOCKING_RULES, COMPARISONS
 
-COLUMNS = ", ".join(f"{comparison.name} as {comparison.name}_level" for comparison in COMPARISONS)
+BLOCKS = tuple(f"block_{number}" for number in range(len(BLOCKING_RULES)))
+COMPARED = sorted({column for comparison in COMPARISONS for column in comparison.columns})
 
 
 def find_candidates(connection: duckdb.DuckDBPyConnection, records: str, sure_links: str) -> None:
@@ -15,68 +16,93 @@ def find_candidates(connection: duckdb.DuckDBPyConnection, records: str, sure_li
 
     Left out are pairs that a sure key joins already, two cases, and two pupils whose permanent UPNs differ: the LA
     and the schools know them as two children, and an adopted child's old and new identity must not meet here.
+    Pairs are of record numbers, the lesser left.
     """
-    rules = " union ".join(
-        f"""
-        select l.record_key as left_key, r.record_key as right_key, l.content_hash as left_hash,
-            r.content_hash as right_hash
-        from compared as l inner join compared as r
-        on {" and ".join(f"l.{column} = r.{column}" for column in rule)}
-            and (l.priority, l.record_key) < (r.priority, r.record_key)
-            and l.head_key != r.head_key
-            and not (l.anchor_kind = 'case' and r.anchor_kind = 'case')
-            and not (
-                l.anchor_kind = 'upn' and r.anchor_kind = 'upn'
-                and l.has_permanent_upn and r.has_permanent_upn and l.upn != r.upn
-            )
-        """
-        for rule in BLOCKING_RULES
+    # Millions of records meet by a number each: what two texts agree in, they agree in by their hash.
+    blocks = ", ".join(
+        f"case when {' and '.join(f'record.{column} is not null' for column in rule)} "
+        f"then hash({', '.join(f'record.{column}' for column in rule)}) end as {block}"
+        for block, rule in zip(BLOCKS, BLOCKING_RULES, strict=True)
     )
     connection.execute(
         f"""
-        create or replace temporary table candidate as
-        with compared as (
-            select record.*, coalesce(link.to_kind || ':' || link.to_anchor, record.record_key) as head_key
-            from {records} as record
-            left join {sure_links} as link
-                on record.anchor_kind = link.anchor_kind and record.anchor = link.anchor
-        )
-        {rules}
+        create or replace temporary table compared as
+        select
+            record.record_number,
+            coalesce(head.record_number, record.record_number) as head_number,
+            record.anchor_kind = 'case' as is_case,
+            case when record.anchor_kind = 'upn' and record.has_permanent_upn then record.upn end as permanent_upn,
+            {blocks}
+        from {records} as record
+        -- left, both: most records are no one else's by a sure key
+        left join {sure_links} as link on record.anchor_kind = link.anchor_kind and record.anchor = link.anchor
+        left join {records} as head on link.to_kind = head.anchor_kind and link.to_anchor = head.anchor
         """
     )
+    rules = " union all ".join(
+        f"""
+        select l.record_number as left_number, r.record_number as right_number
+        from compared as l inner join compared as r
+        on l.{block} = r.{block} and l.record_number < r.record_number and l.head_number != r.head_number
+            and not (l.is_case and r.is_case) and (l.permanent_upn != r.permanent_upn) is not true
+        """
+        for block in BLOCKS
+    )
+    connection.execute(
+        f"create or replace temporary table candidate as select distinct left_number, right_number from ({rules})"
+    )
+    connection.execute("drop table compared")
 
 
 def score_candidates(connection: duckdb.DuckDBPyConnection, records: str, model: Model, before: str) -> None:
-    """Makes the temporary table ``scored``: each candidate with its weight and levels, from ``before`` where known."""
-    names = ", ".join(f"known.{comparison.name}_level" for comparison in COMPARISONS)
+    """Makes the temporary view ``scored``: each candidate with its weight and levels, from ``before`` where known."""
+    levels = ", ".join(f"known.{comparison.name}_level" for comparison in COMPARISONS)
     connection.execute(
         f"""
-        create or replace temporary table scored as
-        select candidate.left_key, candidate.right_key, candidate.left_hash, candidate.right_hash,
-            known.model_id, known.match_weight, {names}
-        from candidate
-        inner join {before} as known
-            on candidate.left_key = known.left_key and candidate.right_key = known.right_key
-            and candidate.left_hash = known.left_hash and candidate.right_hash = known.right_hash
-            and known.model_id = $model
+        create or replace temporary table weighed as
+        select candidate.left_number, candidate.right_number, known.match_weight, {levels}
+        from {before} as known
+        inner join {records} as l on known.left_key = l.record_key and known.left_hash = l.content_hash
+        inner join {records} as r on known.right_key = r.record_key and known.right_hash = r.content_hash
+        inner join candidate on l.record_number = candidate.left_number and r.record_number = candidate.right_number
+        where known.model_id = $model
         """,
         {"model": model.model_id},
     )
     connection.execute(
         """
         create or replace temporary table unscored as
-        select '0' as match_key, candidate.left_key as join_key_l, candidate.right_key as join_key_r
-        from candidate anti join scored
-            on candidate.left_key = scored.left_key and candidate.right_key = scored.right_key
+        select '0' as match_key, candidate.left_number as join_key_l, candidate.right_number as join_key_r
+        from candidate anti join weighed
+            on candidate.left_number = weighed.left_number and candidate.right_number = weighed.right_number
+        order by join_key_l, join_key_r
         """
     )
     ((count,),) = connection.execute("select count(*) from unscored").fetchall()
     if count:
         _score(connection, records, model)
+    levels = ", ".join(f"weighed.{comparison.name}_level" for comparison in COMPARISONS)
+    model_id = model.model_id.replace("'", "''")
+    connection.execute(
+        f"""
+        create or replace temporary view scored as
+        select l.record_key as left_key, r.record_key as right_key, l.content_hash as left_hash,
+            r.content_hash as right_hash, '{model_id}' as model_id, weighed.match_weight, {levels}
+        from weighed
+        inner join {records} as l on weighed.left_number = l.record_number
+        inner join {records} as r on weighed.right_number = r.record_number
+        """
+    )
 
 
 def _score(connection: duckdb.DuckDBPyConnection, records: str, model: Model) -> None:
-    linker = linker_on(connection, records, model.settings)
+    """Adds to ``weighed`` what Splink says of ``unscored``, from the columns that it compares and no other."""
+    settings = {
+        **model.settings,
+        "unique_id_column_name": "record_number",
+        "blocking_rules_to_generate_predictions": [{"blocking_rule": "l.record_number = r.record_number"}],
+    }
+    linker = linker_on(connection, f"(select record_number, {', '.join(COMPARED)} from {records})", settings)
     database = linker._db_api
     try:
         for column, terms in term_tables(model).items():
@@ -88,14 +114,10 @@ def _score(connection: duckdb.DuckDBPyConnection, records: str, model: Model) ->
         levels = ", ".join(_level_name(comparison.name) for comparison in COMPARISONS)
         connection.execute(
             f"""
-            insert into scored
-            select record_key_l, record_key_r, candidate.left_hash, candidate.right_hash, $model,
-                round(match_weight, 3), {levels}
-            from {predicted} as predicted
-            inner join candidate
-                on predicted.record_key_l = candidate.left_key and predicted.record_key_r = candidate.right_key
-            """,
-            {"model": model.model_id},
+            insert into weighed
+            select record_number_l, record_number_r, round(match_weight, 3), {levels}
+            from {predicted}
+            """
         )
     finally:
         database.delete_tables_created_by_splink_from_db()

@@ -89,7 +89,8 @@ def opened(persons: Iterable[dict[str, Any]] = ()) -> duckdb.DuckDBPyConnection:
 def hold(connection: duckdb.DuckDBPyConnection, persons: Iterable[dict[str, Any]]) -> None:
     """Puts the persons in the place of those held."""
     connection.register("persons", pyarrow.Table.from_pylist(list(persons), schema=SCHEMA))
-    connection.execute(f"create or replace table {RECORDS} as from persons")
+    number = "row_number() over (order by priority, record_key)"
+    connection.execute(f"create or replace table {RECORDS} as select {number} as record_number, * from persons")
     connection.unregister("persons")
 
 

@@ -61,7 +61,10 @@ def test_a_night_with_one_percent_changed_gives_what_a_full_run_gives_and_scores
     moved = {one["record_key"] for one, before in zip(changed, persons, strict=True) if one != before}
     hold(connection, changed)
     nightly = scored(connection, model)
-    rescored = connection.execute("select join_key_l, join_key_r from unscored").fetchall()
+    rescored = connection.execute(
+        f"select l.record_key, r.record_key from unscored inner join {RECORDS} as l on l.record_number = join_key_l "
+        f"inner join {RECORDS} as r on r.record_number = join_key_r"
+    ).fetchall()
     assert moved
     assert all(moved & set(pair) for pair in rescored)
     assert nightly == scored(opened(changed), model)

@@ -2,8 +2,17 @@
 -- something, every postcode the source knows, and a hash of all this, by which a pair is known to be scored already.
 {{ config(materialized='table') }}
 
-with said as (
+with numbered as (
     select
+        anchor_kind,
+        anchor,
+        row_number() over (order by priority, anchor_kind, anchor)::integer as record_number
+    from {{ ref('identity__person') }}
+),
+
+said as (
+    select
+        numbered.record_number,
         person.anchor_kind || ':' || person.anchor as record_key,
         person.anchor_kind,
         person.anchor,
@@ -18,6 +27,7 @@ with said as (
         person.nhs_number,
         coalesce({{ is_permanent_upn('person.upn') }}, false) as has_permanent_upn
     from {{ ref('identity__person') }} as person
+    inner join numbered on person.anchor_kind = numbered.anchor_kind and person.anchor = numbered.anchor
     cross join {{ source('landing', 'run') }} as run
 ),
 
@@ -54,6 +64,7 @@ postcode_histories as (
 
 named as (
     select
+        said.record_number,
         said.record_key,
         said.anchor_kind,
         said.anchor,
@@ -78,6 +89,7 @@ named as (
 
 grouped as (
     select
+        named.record_number,
         named.record_key,
         named.anchor_kind,
         named.anchor,
@@ -102,6 +114,7 @@ grouped as (
 )
 
 select
+    record_number,
     record_key,
     anchor_kind,
     anchor,

@@ -18,4 +18,4 @@ def model(dbt: Any, session: Any) -> duckdb.DuckDBPyRelation:
     records = "identity.identity__linkage_record"
     find_candidates(session._cursor, records, "identity.identity__sure_link")
     score_candidates(session._cursor, records, Model.from_text(text), "identity.scored")
-    return session._cursor.sql("from scored order by left_key, right_key")
+    return session._cursor.sql("from scored")
