@@ -1,5 +1,55 @@
 -- What each child was on each day on which an indicator counts it: one row per child and day of `counted_day`.
 -- Age and year group are of that day; need and ward are the last recorded, since their history is not.
+-- The words are of types that name all there are: millions of days are grouped by a small number each and not by a text.
+create or replace temp type word_for_sex as enum ('Female', 'Male', 'Not known');
+
+create or replace temp type word_for_ethnicity as enum (
+    'White', 'Mixed or multiple', 'Asian', 'Black', 'Other', 'Not known'
+);
+
+create or replace temp type word_for_age_band as enum (
+    'Under 5', '5 to 10', '11 to 15', '16 to 18', '19 to 25', 'Not known'
+);
+
+create or replace temp type word_for_phase as enum ('Early years', 'Primary', 'Secondary', 'Post-16', 'Not known');
+
+create or replace temp type word_for_placement as enum (
+    'Educated elsewhere',
+    'Not in education',
+    'Early years setting',
+    'SEN unit or resourced provision',
+    'Post-16 college',
+    'Independent or non-maintained special school',
+    'State special school',
+    'Independent school',
+    'Alternative provision',
+    'Mainstream school',
+    'No placement recorded',
+    'Not known'
+);
+
+create or replace temp type word_for_social_care_status as enum (
+    'Looked after', 'On a protection plan', 'In need', 'Short breaks', 'Not involved', 'Not known'
+);
+
+create or replace temp type word_for_area as enum (
+    select ward
+    from staging.stg_postcodes__postcode
+    where ward is not null
+    union
+    select 'Not known' as ward
+    order by ward
+);
+
+create or replace temp type word_for_need as enum (
+    select meaning
+    from reference.code_sets
+    where code_set in ('sen_type', 'sen_type_census')
+    union
+    select 'Not known' as meaning
+    order by meaning
+);
+
 create or replace temp table person_day as
 with latest_needs as (
     select
@@ -42,9 +92,9 @@ children as (
         child.child_id,
         child.birth_date,
         child.nc_year_by_age - year(run.as_at)::integer + if(month(run.as_at) < 9, 1, 0) as nc_year_less_school_year,
-        case child.sex when 'F' then 'Female' when 'M' then 'Male' else 'Not known' end as sex,
+        (case child.sex when 'F' then 'Female' when 'M' then 'Male' else 'Not known' end)::word_for_sex as sex,
         -- the groups of the ethnicity code set; Chinese is Asian since the census of 2011
-        case left(child.ethnicity, 1)
+        (case left(child.ethnicity, 1)
             when 'W' then 'White'
             when 'M' then 'Mixed or multiple'
             when 'A' then 'Asian'
@@ -52,9 +102,9 @@ children as (
             when 'B' then 'Black'
             when 'O' then 'Other'
             else 'Not known'
-        end as ethnicity,
-        coalesce(wards.ward, 'Not known') as area,
-        coalesce(sen_types.meaning, 'Not known') as need
+        end)::word_for_ethnicity as ethnicity,
+        coalesce(wards.ward, 'Not known')::word_for_area as area,
+        coalesce(sen_types.meaning, 'Not known')::word_for_need as need
     from core.dim_child as child
     cross join landing.run as run
     -- left, all of them: what is not recorded is counted as not known
@@ -70,7 +120,7 @@ placements as (
         counted_day.child_id,
         counted_day.day,
         min_by(
-            case
+            (case
                 when placement.sen_setting in ('EHE', 'OLA', 'OPA', 'OTH') then 'Educated elsewhere'
                 when placement.sen_setting in ('NEET', 'NIEC', 'NIEO') then 'Not in education'
                 when placement.sen_setting is not null then 'Early years setting'
@@ -85,7 +135,7 @@ placements as (
                     then 'Alternative provision'
                 when establishment.urn is not null then 'Mainstream school'
                 else 'Not known'
-            end,
+            end)::word_for_placement,
             (
                 coalesce(placement.setting_rank, 9),
                 -epoch(coalesce(placement.entry_date, date '1900-01-01')),
@@ -106,7 +156,7 @@ involved as (
     select
         counted_day.child_id,
         counted_day.day,
-        min_by(spell.status, spell.rank) as status
+        min_by(spell.status::word_for_social_care_status, spell.rank) as status
     from counted_day
     inner join social_care_spell as spell
         on
@@ -121,29 +171,29 @@ select
     counted_day.day,
     children.area,
     datesub('year', children.birth_date, counted_day.day) as age,
-    case
+    (case
         when age is null then 'Not known'
         when age < 5 then 'Under 5'
         when age < 11 then '5 to 10'
         when age < 16 then '11 to 15'
         when age < 19 then '16 to 18'
         else '19 to 25'
-    end as age_band,
+    end)::word_for_age_band as age_band,
     -- the year group of the school year the day lies in
     children.nc_year_less_school_year + year(counted_day.day)::integer
     - if(month(counted_day.day) < 9, 1, 0) as nc_year,
-    case
+    (case
         when nc_year is null then 'Not known'
         when nc_year < 0 then 'Early years'
         when nc_year <= 6 then 'Primary'
         when nc_year <= 11 then 'Secondary'
         else 'Post-16'
-    end as phase,
+    end)::word_for_phase as phase,
     children.sex,
     children.ethnicity,
     children.need,
-    coalesce(placements.placement, 'No placement recorded') as placement,
-    coalesce(involved.status, 'Not involved') as social_care_status
+    coalesce(placements.placement, 'No placement recorded'::word_for_placement) as placement,
+    coalesce(involved.status, 'Not involved'::word_for_social_care_status) as social_care_status
 from counted_day
 inner join children on counted_day.child_id = children.child_id
 -- left, both: most children are neither placed by a plan nor known to social care

@@ -88,7 +88,7 @@ def _counting(
             f"The population {name} has no child_id, so nothing of it can be shown by {', '.join(asked)}."
         )
     columns = [f"coalesce({name}.{b}::varchar, 'Not known') as {b}" for b in given]
-    columns += [f"coalesce(person_day.{b}, 'Not known') as {b}" for b in asked]
+    columns += [f"coalesce(person_day.{b}, 'Not known'::word_for_{b}) as {b}" for b in asked]
     join = f"left join person_day on {name}.child_id = person_day.child_id and {name}.day = person_day.day"
     sums = [
         f"{_total(i.numerator, i.numerator_sum)} as n{at}, {_total(i.denominator, i.denominator_sum)} as d{at}"
@@ -97,7 +97,8 @@ def _counting(
     sets = ", ".join(["(month)", *(f"(month, {b})" for b in shown)])
     which = " ".join(f"when grouping({b}) = 0 then '{b}'" for b in shown)
     breakdown = f"case {which} else 'all' end" if shown else "'all'"
-    value = f"case {' '.join(f'when grouping({b}) = 0 then {b}' for b in shown)} else 'all' end" if shown else "'all'"
+    words = " ".join(f"when grouping({b}) = 0 then {b}::varchar" for b in shown)
+    value = f"case {words} else 'all' end" if shown else "'all'"
     rows = ", ".join(
         f"{{'id': '{i.id}', 'shown': {_texts(['all', *i.breakdowns])}, 'n': n{at}, 'd': d{at}}}"
         for at, i in enumerate(indicators)
