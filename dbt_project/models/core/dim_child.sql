@@ -1,11 +1,49 @@
 -- One row per child. Each attribute comes from the first source that gives it: case system, census, health, social
 -- care, and then the others.
-with persons as (
+with linked as (
+    select
+        anchor_kind,
+        anchor
+    from {{ ref('identity__link') }}
+    union
+    select
+        to_kind as anchor_kind,
+        to_anchor as anchor
+    from {{ ref('identity__link') }}
+),
+
+-- Most children are known to one source alone: there is nothing to choose.
+known_once as (
     select
         anchor.child_id,
-        row_number() over (
-            partition by anchor.child_id order by person.priority, person.anchor_kind, person.anchor
-        ) as rank,
+        case when person.anchor_kind = 'case' then person.anchor end as case_id,
+        person.upn,
+        person.uln,
+        person.nhs_number,
+        person.social_care_id,
+        person.surname,
+        person.forename,
+        person.middle_names,
+        person.birth_date,
+        person.sex,
+        person.ethnicity,
+        person.postcode,
+        person.nc_year,
+        person.first_language,
+        person.source_extract,
+        person.record_id,
+        person.source_file,
+        person.source_row
+    from {{ ref('identity__person') }} as person
+    inner join {{ ref('identity__anchor') }} as anchor
+        on person.anchor_kind = anchor.anchor_kind and person.anchor = anchor.anchor
+    anti join linked on person.anchor_kind = linked.anchor_kind and person.anchor = linked.anchor
+),
+
+persons as (
+    select
+        anchor.child_id,
+        anchor.record_number as rank,
         person.anchor_kind,
         person.anchor,
         person.upn,
@@ -28,10 +66,11 @@ with persons as (
     from {{ ref('identity__person') }} as person
     inner join {{ ref('identity__anchor') }} as anchor
         on person.anchor_kind = anchor.anchor_kind and person.anchor = anchor.anchor
+    semi join linked on person.anchor_kind = linked.anchor_kind and person.anchor = linked.anchor
 ),
 
 -- min_by passes over what is null, so the best source that has a value gives it
-children as (
+known_often as (
     select
         child_id,
         min_by(case when anchor_kind = 'case' then anchor end, rank) as case_id,
@@ -57,6 +96,52 @@ children as (
         min_by(source_row, rank) as source_row
     from persons
     group by child_id
+),
+
+children as (
+    select
+        child_id,
+        case_id,
+        upn,
+        uln,
+        nhs_number,
+        social_care_id,
+        surname,
+        forename,
+        middle_names,
+        birth_date,
+        sex,
+        ethnicity,
+        postcode,
+        nc_year,
+        first_language,
+        source_extract,
+        record_id,
+        source_file,
+        source_row
+    from known_once
+    union all
+    select
+        child_id,
+        case_id,
+        upn,
+        uln,
+        nhs_number,
+        social_care_id,
+        surname,
+        forename,
+        middle_names,
+        birth_date,
+        sex,
+        ethnicity,
+        postcode,
+        nc_year,
+        first_language,
+        source_extract,
+        record_id,
+        source_file,
+        source_row
+    from known_often
 )
 
 select

@@ -5,15 +5,16 @@
 
 with clusters as (
     select
-        person.anchor_kind,
-        person.anchor,
-        person.priority,
-        coalesce(link.to_kind, person.anchor_kind) as cluster_kind,
-        coalesce(link.to_anchor, person.anchor) as cluster_anchor,
+        record.record_number,
+        record.anchor_kind,
+        record.anchor,
+        record.priority,
+        coalesce(link.to_kind, record.anchor_kind) as cluster_kind,
+        coalesce(link.to_anchor, record.anchor) as cluster_anchor,
         coalesce(link.basis, 'itself') as basis
-    from {{ ref('identity__person') }} as person
+    from {{ ref('identity__linkage_record') }} as record
     left join {{ ref('identity__link') }} as link
-        on person.anchor_kind = link.anchor_kind and person.anchor = link.anchor
+        on record.anchor_kind = link.anchor_kind and record.anchor = link.anchor
 ),
 
 claims as (
@@ -81,6 +82,7 @@ select
     clusters.anchor_kind,
     clusters.anchor,
     clusters.priority,
+    clusters.record_number,
     ids.child_id,
     clusters.basis
 from clusters

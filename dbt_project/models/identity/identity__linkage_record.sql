@@ -10,6 +10,21 @@ with numbered as (
     from {{ ref('identity__person') }}
 ),
 
+-- Each name is brought to its standard form once, however many bear it.
+surnames as (
+    select
+        surname,
+        {{ standard_surname('surname') }} as standard
+    from (select distinct surname from {{ ref('identity__person') }})
+),
+
+forenames as (
+    select
+        forename,
+        {{ standard_forename('forename') }} as standard
+    from (select distinct forename from {{ ref('identity__person') }})
+),
+
 said as (
     select
         numbered.record_number,
@@ -17,8 +32,8 @@ said as (
         person.anchor_kind,
         person.anchor,
         person.priority,
-        {{ standard_surname('person.surname') }} as surname,
-        {{ standard_forename('person.forename') }} as forenames,
+        surnames.standard as surname,
+        forenames.standard as forenames,
         {{ known_birth_date('person.birth_date', 'run.as_at') }} as birth_date,
         case when person.sex in ('M', 'F') then person.sex end as sex,
         replace(upper(person.postcode), ' ', '') as postcode,
@@ -28,38 +43,48 @@ said as (
         coalesce({{ is_permanent_upn('person.upn') }}, false) as has_permanent_upn
     from {{ ref('identity__person') }} as person
     inner join numbered on person.anchor_kind = numbered.anchor_kind and person.anchor = numbered.anchor
+    -- left, both: not every source knows every name
+    left join surnames on person.surname = surnames.surname
+    left join forenames on person.forename = forenames.forename
     cross join {{ source('landing', 'run') }} as run
 ),
 
 known_postcodes as (
     select
-        'cin:' || social_care_id as record_key,
-        replace(upper(postcode), ' ', '') as postcode
+        'cin' as anchor_kind,
+        social_care_id as anchor,
+        postcode
     from {{ ref('stg_ssd__address') }}
     union all
     select
-        'upn:' || person_anchor as record_key,
-        replace(upper(postcode), ' ', '') as postcode
+        'upn' as anchor_kind,
+        person_anchor as anchor,
+        postcode
     from {{ ref('stg_school_census__pupil') }}
     union all
     select
-        person_kind || ':' || person_anchor as record_key,
-        replace(upper(postcode), ' ', '') as postcode
+        person_kind as anchor_kind,
+        person_anchor as anchor,
+        postcode
     from {{ ref('stg_therapy_waits__referral') }}
     union all
     select
-        'nccis:' || client_id as record_key,
-        replace(upper(postcode), ' ', '') as postcode
+        'nccis' as anchor_kind,
+        client_id as anchor,
+        postcode
     from {{ ref('stg_nccis__client') }}
 ),
 
 postcode_histories as (
     select
-        record_key,
-        list(distinct postcode) as postcodes
+        person.anchor_kind,
+        person.anchor,
+        list(distinct replace(upper(known_postcodes.postcode), ' ', '')) as postcodes
     from known_postcodes
-    where postcode is not null
-    group by record_key
+    inner join {{ ref('identity__person') }} as person
+        on known_postcodes.anchor_kind = person.anchor_kind and known_postcodes.anchor = person.anchor
+    where known_postcodes.postcode is not null and known_postcodes.postcode is distinct from person.postcode
+    group by person.anchor_kind, person.anchor
 ),
 
 named as (
@@ -84,7 +109,8 @@ named as (
         said.has_permanent_upn
     from said
     -- left: most sources know one postcode alone
-    left join postcode_histories as histories on said.record_key = histories.record_key
+    left join postcode_histories as histories
+        on said.anchor_kind = histories.anchor_kind and said.anchor = histories.anchor
 ),
 
 grouped as (
@@ -139,10 +165,7 @@ select
     left(postcode, -2) as sector,
     least(forename_group, surname) || ' ' || greatest(forename_group, surname) as name_pair,
     year(birth_date) as birth_year,
-    md5(
-        row(
-            surname, surname_parts, forenames, forename_group, birth_text, sex,
-            postcode, postcodes, upn, uln, nhs_number
-        )::varchar
-    ) as content_hash
+    hash(
+        surname, surname_parts, forenames, forename_group, birth_text, sex, postcode, postcodes, upn, uln, nhs_number
+    )::varchar as content_hash
 from grouped
