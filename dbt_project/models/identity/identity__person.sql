@@ -199,6 +199,14 @@ others as (
     from {{ ref('stg_youth_justice__intervention') }}
 ),
 
+last_censuses as (
+    select
+        person_anchor,
+        max(census_date) as census_date
+    from {{ ref('stg_school_census__pupil') }}
+    group by person_anchor
+),
+
 persons as (
     select
         'case' as anchor_kind,
@@ -256,10 +264,9 @@ persons as (
         pupil.source_file,
         pupil.source_row
     from {{ ref('stg_school_census__pupil') }} as pupil
-    qualify
-        row_number() over (
-            partition by pupil.person_anchor order by pupil.census_date desc, pupil.record_id asc
-        ) = 1
+    semi join last_censuses
+        on pupil.person_anchor = last_censuses.person_anchor and pupil.census_date = last_censuses.census_date
+    qualify row_number() over (partition by pupil.person_anchor order by pupil.record_id) = 1
     union all by name
     select
         referral.person_kind as anchor_kind,

@@ -164,28 +164,37 @@ exclusions as (
     group by exclusion.child_id
 ),
 
--- each census tells of its own term; of a child in none of the last 6 months, the last there is
 attendance as (
     select
         enrolment.child_id,
+        enrolment.census_date,
         enrolment.sessions_possible,
         coalesce(enrolment.sessions_authorised, 0) + coalesce(enrolment.sessions_unauthorised, 0) as sessions_missed
     from {{ ref('fct_census_enrolment') }} as enrolment
-    cross join newest
+    semi join children on enrolment.child_id = children.child_id
     where
         enrolment.sessions_possible > 0
         and coalesce(enrolment.sessions_authorised, enrolment.sessions_unauthorised) is not null
-    qualify
-        enrolment.census_date > newest.after_date
-        or enrolment.census_date = max(enrolment.census_date) over (partition by enrolment.child_id)
 ),
 
-absences as (
+last_attendance as (
     select
         child_id,
-        round(100.0 * sum(sessions_missed) / sum(sessions_possible), 1)::double as absence
+        max(census_date) as census_date
     from attendance
     group by child_id
+),
+
+-- each census tells of its own term; of a child in none of the last 6 months, the last there is
+absences as (
+    select
+        attendance.child_id,
+        round(100.0 * sum(attendance.sessions_missed) / sum(attendance.sessions_possible), 1)::double as absence
+    from attendance
+    inner join last_attendance on attendance.child_id = last_attendance.child_id
+    cross join newest
+    where attendance.census_date > newest.after_date or attendance.census_date = last_attendance.census_date
+    group by attendance.child_id
 ),
 
 disabilities as (

@@ -1,30 +1,7 @@
--- One row per census, school and pupil.
+-- One row per census, school and pupil. Few are delivered more than once, and to put millions of whole records in order
+-- to see which is the latest takes far longer than to look at their keys first.
 {{ config(materialized='table') }}
-
--- Few are delivered more than once, and to put millions of whole records in order to see which is the latest takes far
--- longer than to look at their keys first.
-with repeated as (
-    select
-        census_date,
-        laestab,
-        upn
-    from {{ source('landing', 'school_census__pupil') }}
-    group by census_date, laestab, upn
-    having count(*) > 1
-),
-
-latest as (
-    select *
-    from {{ source('landing', 'school_census__pupil') }}
-    anti join repeated using (census_date, laestab, upn)
-    union all
-    select *
-    from {{ source('landing', 'school_census__pupil') }}
-    semi join repeated using (census_date, laestab, upn)
-    qualify {{ is_latest_record(['census_date', 'laestab', 'upn']) }}
-)
-
-select
+{% set columns %}
     census_date,
     laestab,
     upn,
@@ -52,4 +29,25 @@ select
     sessions_authorised,
     sessions_unauthorised,
     {{ lineage(['census_date', 'laestab', 'upn']) }}
-from latest
+{% endset %}
+
+with repeated as (
+    select
+        census_date,
+        laestab,
+        upn
+    from {{ source('landing', 'school_census__pupil') }}
+    group by census_date, laestab, upn
+    having count(*) > 1
+)
+
+select
+    {{ columns }}
+from {{ source('landing', 'school_census__pupil') }}
+anti join repeated using (census_date, laestab, upn)
+union all
+select
+    {{ columns }}
+from {{ source('landing', 'school_census__pupil') }}
+semi join repeated using (census_date, laestab, upn)
+qualify {{ is_latest_record(['census_date', 'laestab', 'upn']) }}
