@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -92,7 +93,6 @@ class TypingTable:
         self._texts = tuple(
             name for name, column in table.columns.items() if not READ_BY[column.type] and name in shape.headings
         )
-        self._typing = {may_have_errors: self._typing_sql(may_have_errors) for may_have_errors in (False, True)}
         self._is_begun = False
         self._bytes_a_row = 0
 
@@ -100,7 +100,10 @@ class TypingTable:
         """Types rows."""
         statement = f"insert into {self._typed}" if self._is_begun else f"create temp table {self._typed} as"
         self._connection.register("batch", pa.Table.from_batches(batches, schema=self._shape.schema))
-        self._connection.execute(f"{statement} {self._typing[self._may_have_errors(batches)]}")
+        trimmed = frozenset(
+            name for name in self._shape.headings if all(_is_trimmed(batch.column(name)) for batch in batches)
+        )
+        self._connection.execute(f"{statement} {self._typing_sql(trimmed, self._may_have_errors(batches))}")
         self._connection.unregister("batch")
         self._is_begun = True
         for batch in batches:
@@ -115,10 +118,11 @@ class TypingTable:
         """Lets go of the rows; ``finish`` comes before, unless the delivery is refused."""
         self._connection.execute(f"drop table if exists {self._typed}")
 
-    def _text(self, name: str) -> str:
+    def _text(self, name: str, trimmed: frozenset[str]) -> str:
         if name not in self._shape.headings:
             return "cast(null as varchar)"
-        text = f"read_text({identifier(name)})"
+        # What no blank stands about needs no trimming, and finding that out here is several times as fast.
+        text = f"nullif({identifier(name)}, '')" if name in trimmed else f"read_text({identifier(name)})"
         if not (mapping := self._codes.get(name)):
             return text
         whens = " ".join(
@@ -184,10 +188,10 @@ class TypingTable:
         ((count,),) = self._connection.execute(statement).fetchall()
         return int(count)
 
-    def _typing_sql(self, may_have_errors: bool) -> str:
+    def _typing_sql(self, trimmed: frozenset[str], may_have_errors: bool) -> str:
         """The query that types a batch: each column's value, the text of those that could not be text, the fault."""
         columns = self._table.columns
-        texts = ", ".join(f"{self._text(name)} as {identifier(f'text {name}')}" for name in columns)
+        texts = ", ".join(f"{self._text(name, trimmed)} as {identifier(f'text {name}')}" for name in columns)
         read = {name: self._value(name, column, may_have_errors=may_have_errors) for name, column in columns.items()}
         values = ", ".join(
             f"cast({read[name]} as {column.sql_type}) as {identifier(name)}" for name, column in columns.items()
@@ -270,6 +274,18 @@ class TypingTable:
             f"case when {is_any} then list_concat({errors}, "
             f"cast(list_filter([{listed}], lambda issue: issue is not null) as {ISSUES_TYPE})) else {errors} end"
         )
+
+
+def _is_trimmed(texts: pa.StringArray) -> bool:
+    """Whether every text that is not empty begins and ends with a plain character, and so with none of the blanks."""
+    _, offsets, data = texts.buffers()
+    if not len(texts) or data is None:
+        return True
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    is_text = ends[:-1] < ends[1:]
+    signs = np.frombuffer(data, np.uint8)
+    about = np.concatenate([signs[ends[:-1][is_text]], signs[ends[1:][is_text] - 1]])
+    return bool(((about >= ord("!")) & (about <= ord("~"))).all())
 
 
 def _is_unfit(name: str, column: Column) -> str:

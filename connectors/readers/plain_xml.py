@@ -32,6 +32,8 @@ MOST_BYTES = 2**30
 """A larger message is read record by record: what its rows need of their record is kept here until its end."""
 BYTES_AT_A_TIME = 2**20
 BATCH_BYTES = 2**25
+MOST_BYTES_ABOUT_RECORDS = 2**25
+"""Where more stands about the records, what the containers say of themselves is sought in the whole message."""
 DECLARATION = re.compile(
     rb"""(\xef\xbb\xbf)?<\?xml version=["']1\.0["'](?: encoding=["'](?i:utf-8)["'])?(?: standalone=["']yes["'])? ?\?>"""
 )
@@ -49,6 +51,18 @@ class _Layout:
 
     around: str
     container: str | None
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """Whether the text has carriage returns, how many records it holds, and the message with each of them emptied.
+
+    That ``frame`` is None where it is large itself.
+    """
+
+    has_returns: bool
+    records: int
+    frame: bytearray | None
 
 
 def read_plain_xml(path: Path, contract: ExtractContract) -> Delivered:
@@ -98,8 +112,9 @@ def _record_paths(contract: ExtractContract) -> list[str]:
 def _read(path: Path, message: Message) -> Iterator[tuple[str, pa.RecordBatch]]:
     try:
         layout = _layout(path, message)
-        has_returns, records = _judge(path, message.shape)
-        taken = _Taken(message, _containers(path, message, layout), has_returns=has_returns)
+        verdict = _judge(path, message.shape)
+        containers = _containers(path if verdict.frame is None else verdict.frame, message, layout)
+        taken = _Taken(message, containers, has_returns=verdict.has_returns)
         batches = _parser(_settings(message, layout)).parse_batches(
             path, max_rows_per_batch=BATCH_ROWS, max_bytes_per_batch=BATCH_BYTES
         )
@@ -107,7 +122,7 @@ def _read(path: Path, message: Message) -> Iterator[tuple[str, pa.RecordBatch]]:
             yield from taken.add(table, batch)
     except (Xml2ArrowError, etree.XMLSyntaxError):
         raise NotPlain from None
-    if taken.records != records:
+    if taken.records != verdict.records:
         raise NotPlain
     yield from taken.rows_within()
 
@@ -137,8 +152,8 @@ def _layout(path: Path, message: Message) -> _Layout:
     return _Layout("/" + "/".join(around), container)
 
 
-def _judge(path: Path, shape: XmlShape) -> tuple[bool, int]:
-    """Whether the text has carriage returns, and how many records it holds. Raises ``NotPlain``, or libxml2's error.
+def _judge(path: Path, shape: XmlShape) -> _Verdict:
+    """What the text is. Raises ``NotPlain``, or libxml2's error.
 
     It is well-formed if libxml2 finds it so, and plain if nothing but elements and text stands in it.
     """
@@ -146,6 +161,8 @@ def _judge(path: Path, shape: XmlShape) -> tuple[bool, int]:
     tag = shape.record.encode() + b">"
     other_tag = re.compile(re.escape(shape.record.encode()) + rb"[\s/]")  # with attributes, or empty
     has_returns, tags, headers, since_record = False, 0, 0, 0
+    emptied = shape.record.encode() + b"/>"
+    frame: bytearray | None = bytearray()
     for number, text in enumerate(_judged(path)):
         declared = None if number else DECLARATION.match(text)
         begins = declared.end() if declared else 0
@@ -155,15 +172,21 @@ def _judge(path: Path, shape: XmlShape) -> tuple[bool, int]:
         if other_tag.search(text):
             raise NotPlain
         has_returns = has_returns or b"\r" in text
-        tags += text.count(tag)
         headers += text.count(header)
-        last = text.rfind(tag)
-        since_record = since_record + len(text) if last < 0 else len(text) - last
+        # the tags of records open and close one by turns: what stands before one that opens is about the records
+        first, *others = text.split(tag)
+        since_record = len(others[-1]) + len(tag) if others else since_record + len(text)
         if since_record > MAX_RECORD_BYTES:
             raise NotPlain
+        if frame is not None:
+            about = [first if tags % 2 == 0 else b"", *others[1 - tags % 2 :: 2]]
+            frame += emptied.join(about)
+            if len(frame) > MOST_BYTES_ABOUT_RECORDS:
+                frame = None
+        tags += len(others)
     if headers != 1 or tags % 2:
         raise NotPlain
-    return has_returns, tags // 2
+    return _Verdict(has_returns, tags // 2, frame)
 
 
 def _judged(path: Path) -> Iterator[bytes]:
@@ -188,14 +211,14 @@ def _parser(tables: list[dict[str, Any]]) -> XmlToArrowParser:
         return XmlToArrowParser(settings)
 
 
-def _containers(path: Path, message: Message, layout: _Layout) -> pa.Array | None:
-    """What each container says of itself, in their order; None where the message has none."""
+def _containers(text: Path | bytearray, message: Message, layout: _Layout) -> pa.Array | None:
+    """What each container of a message, or of its frame, says of itself, in their order; None where it has none."""
     if layout.container is None or message.shape.container is None:
         return None
     (place,) = message.shape.container.columns.values()
     fields = _fields({place: f"{layout.container}/{place}"})
     own = {"name": RECORD, "xml_path": layout.container, "levels": [CONTAINER, RECORD], "fields": fields}
-    said = _parser([_boundary(layout.container), own]).parse(path)[RECORD]
+    said = _parser([_boundary(layout.container), own]).parse(text)[RECORD]
     at = said.column(f"<{CONTAINER}>").to_numpy()
     if (np.diff(at.astype(np.int64)) < 1).any():
         raise NotPlain  # said twice
