@@ -226,9 +226,15 @@ def _deficit(sums: Counts, below: int) -> int:
     return int(np.where((sums > 0) & (sums < below), below - sums, 0).sum())
 
 
-def _cost(sums_with_it: Counts, counts: Counts, place: np.integer | int, below: int) -> tuple[int, int, int]:
-    """What a row or column to withhold besides is chosen by: what the sums then still lack, and how little is lost."""
-    return _deficit(sums_with_it, below), int(counts.sum()), int(place)
+def _best(places: NDArray[np.int64], sums: Counts, counts: Counts, below: int) -> np.int64:
+    """Which row or column to withhold besides: the one that lets the sums lack least, of those that with least lost.
+
+    ``counts`` has each place's in its last axis, as in ``places``; ``sums`` are what they are added to.
+    """
+    with_each = sums[..., np.newaxis] + counts
+    axes = tuple(range(counts.ndim - 1))
+    lacks = np.where((with_each > 0) & (with_each < below), below - with_each, 0).sum(axis=axes)
+    return np.int64(places[np.lexsort((places, counts.sum(axis=axes), lacks))[0]])
 
 
 def _rectangles(
@@ -279,8 +285,8 @@ def _with_a_lump(
     lump = np.asarray(small.any(axis=0)) & ~usable
     over_window = sums[:, inside].sum(axis=1)
     while lump.any() and _is_small(over_window[:, lump].sum(axis=1), below) and not lump.all():
-        with_each = over_window[:, lump].sum(axis=1, keepdims=True) + over_window
-        lump[min(np.flatnonzero(~lump), key=lambda c: _cost(with_each[:, c], over_window[:, c], c, below))] = True
+        spare = np.flatnonzero(~lump)
+        lump[_best(spare, over_window[:, lump].sum(axis=1), over_window[:, spare], below)] = True
     alone = np.flatnonzero(~lump)
     lumped = np.concatenate([sums[:, :, alone], sums[:, :, lump].sum(axis=2, keepdims=True)], axis=2)
     in_lump = np.zeros(small.shape[0], dtype=bool)
@@ -325,10 +331,10 @@ def _lack(counts: Counts, below: int, partners: Mapping[int, int]) -> int:
     lack = _deficit(counts.sum(axis=1), below)
     for measure, partner in partners.items():
         of, other = counts[measure], counts[partner]
-        for place in np.flatnonzero((of > 0) & (of < below)):
-            room_to_fall = int(other.sum() - other[place]) - int(of[place])
-            room_to_rise = min(int(other[place]), int(of.sum() - of[place])) - (below - int(of[place]))
-            lack += max(0, -max(room_to_fall, room_to_rise))
+        room_to_fall = other.sum() - other - of
+        room_to_rise = np.minimum(other, of.sum() - of) - (below - of)
+        lacks = np.clip(-np.maximum(room_to_fall, room_to_rise), 0, None)
+        lack += int(lacks[(of > 0) & (of < below)].sum())
     return lack
 
 
@@ -340,8 +346,7 @@ def _grow_columns(sums: Counts, rows: NDArray[np.int64], columns: Mask, below: i
         spare = np.flatnonzero(~chosen if usable is None else usable & ~chosen)
         if not _is_small(row_sums, below).any() or not len(spare):
             return chosen
-        best = min(spare, key=lambda c: _cost(row_sums + sums[:, rows, c], sums[:, rows, c], c, below))
-        chosen[best] = True
+        chosen[_best(spare, row_sums, sums[:, rows][:, :, spare], below)] = True
 
 
 def _grow_rectangle(
@@ -357,8 +362,8 @@ def _grow_rectangle(
         column_sums = sums[:, rows][:, :, columns].sum(axis=1)
         if not _is_small(column_sums, below).any():
             return rows, columns
-        spare = [row for row in inside if row not in rows]
-        if not spare:
+        spare = np.setdiff1d(inside, rows)
+        if not len(spare):
             return None
-        best = min(spare, key=lambda r: _cost(column_sums + sums[:, r][:, columns], sums[:, r][:, columns], r, below))
-        rows = np.sort(np.append(rows, best))
+        counts = sums[:, spare][:, :, columns].swapaxes(1, 2)
+        rows = np.sort(np.append(rows, _best(spare, column_sums, counts, below)))
