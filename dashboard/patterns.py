@@ -255,7 +255,7 @@ def _rectangles(
     moved = np.array([bool((atom & is_summed).any()) for atom in told])
     for position in np.flatnonzero(left.any(axis=1) & ~moved):
         columns = _grow_row(sums[:, position], left[position], below, partners)
-        is_enough = not _lack(sums[:, position][:, columns], below, partners)
+        is_enough = not _lacks(sums[:, position][:, columns], below, partners).any()
         yield _Patch(told[position], columns, is_open=True, is_of_total=not is_enough)
     left &= moved[:, np.newaxis]
     summed_atoms = [atom if kept else np.zeros_like(atom) for atom, kept in zip(told, moved, strict=True)]
@@ -313,29 +313,29 @@ def _with_a_lump(
 def _grow_row(counts: Counts, small: Mask, below: int, partners: Mapping[int, int]) -> Mask:
     """The small columns of one row (``counts``: measures x columns) with as many more as it takes to hide them."""
     chosen = small.copy()
-    while _lack(counts[:, chosen], below, partners) and not chosen.all():
+    while _lacks(counts[:, chosen], below, partners).any() and not chosen.all():
         spare = np.flatnonzero(~chosen)
-        with_each = [np.append(np.flatnonzero(chosen), column) for column in spare]
-        lacks = [_lack(counts[:, columns], below, partners) for columns in with_each]
-        best = min(range(len(spare)), key=lambda i: (lacks[i], int(counts[:, spare[i]].sum()), int(spare[i])))
-        chosen[spare[best]] = True
+        lacks = _lacks(counts[:, chosen], below, partners, counts[:, spare])
+        chosen[spare[np.lexsort((spare, counts[:, spare].sum(axis=0), lacks))[0]]] = True
     return chosen
 
 
-def _lack(counts: Counts, below: int, partners: Mapping[int, int]) -> int:
+def _lacks(counts: Counts, below: int, partners: Mapping[int, int], more: Counts | None = None) -> Counts:
     """What the columns of a row lack together before each small count of them could be 0 or large; 0 where none does.
 
     Their sum is known. A small count with a partner can be 0 where the partners of the others have room for it, and
-    large where its own partner has.
+    large where its own partner has. With ``more``, what they lack with each one of these besides, of which none is
+    small.
     """
-    lack = _deficit(counts.sum(axis=1), below)
+    sums = counts.sum(axis=1, keepdims=True) + (0 if more is None else more)
+    lacks = np.where((sums > 0) & (sums < below), below - sums, 0).sum(axis=0)
     for measure, partner in partners.items():
-        of, other = counts[measure], counts[partner]
-        room_to_fall = other.sum() - other - of
-        room_to_rise = np.minimum(other, of.sum() - of) - (below - of)
-        lacks = np.clip(-np.maximum(room_to_fall, room_to_rise), 0, None)
-        lack += int(lacks[(of > 0) & (of < below)].sum())
-    return lack
+        is_small = (counts[measure] > 0) & (counts[measure] < below)
+        of, other = counts[measure, is_small, np.newaxis], counts[partner, is_small, np.newaxis]
+        room_to_fall = sums[partner] - other - of
+        room_to_rise = np.minimum(other, sums[measure] - of) - (below - of)
+        lacks += np.clip(-np.maximum(room_to_fall, room_to_rise), 0, None).sum(axis=0)
+    return np.asarray(lacks)
 
 
 def _grow_columns(sums: Counts, rows: NDArray[np.int64], columns: Mask, below: int, usable: Mask | None = None) -> Mask:
