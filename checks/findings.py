@@ -52,6 +52,9 @@ ROW_TYPES = {
 }
 """What a rule's query may give of a failing row; ``record_id`` and ``item`` it must."""
 
+RECORDS_NAMED = 20_000
+"""Up to how many records at fault are named one by one to find their children; beyond, all records are gone through."""
+
 
 def capture_findings(
     connection: duckdb.DuckDBPyConnection,
@@ -132,16 +135,31 @@ def _capture_rows(connection: duckdb.DuckDBPyConnection, number: int, result: Ru
     connection.execute(f"insert into finding_row select {number}, {values} from ({query}\n) as failing", bound)
 
 
-def _write_findings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) -> None:
-    children = "select extract, table_name, record_id, child_id from finding_row where false"
-    if connection.execute(
+def _children(connection: duckdb.DuckDBPyConnection) -> tuple[str, list[str]]:
+    """The query for the child of each record at fault, with the values it binds."""
+    if not connection.execute(
         "select 1 from information_schema.tables "
         "where table_schema = 'identity' and table_name = 'identity__record_child'"
     ).fetchone():
-        children = (
-            "select extract, table_name, record_id, min(child_id) as child_id from identity.identity__record_child "
-            "semi join finding_row using (extract, table_name, record_id) group by all"
-        )
+        return "select extract, table_name, record_id, child_id from finding_row where false", []
+    records = [
+        record_id
+        for (record_id,) in connection.execute(
+            "select distinct record_id from finding_row where record_id is not null limit ?", [RECORDS_NAMED + 1]
+        ).fetchall()
+    ]
+    # The view is of every record there is. Only values named reach into its parts, before they find their children.
+    is_few = len(records) <= RECORDS_NAMED
+    among = f"where record_id in ({', '.join('?' * len(records)) or 'null'})" if is_few else ""
+    return (
+        "select extract, table_name, record_id, min(child_id) as child_id "
+        f"from (from identity.identity__record_child {among}) as record "
+        "semi join finding_row using (extract, table_name, record_id) group by all"
+    ), records if is_few else []
+
+
+def _write_findings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) -> None:
+    children, records = _children(connection)
     connection.execute(
         f"""
         create or replace table checks.finding as
@@ -193,5 +211,5 @@ def _write_findings(connection: duckdb.DuckDBPyConnection, seen_at: datetime) ->
         from found
         left join finding_known as known on found.finding_key = known.finding_key
         """,
-        [seen_at],
+        [*records, seen_at],
     )

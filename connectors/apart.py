@@ -84,8 +84,8 @@ def _report(extract: str, answered: bytes) -> LoadReport:
     raise SendError(f"{extract}: loading stopped: {why}. Nothing of this extract was landed.")
 
 
-def _end_with_parent() -> None:
-    """Ends this process when its input closes, so that a killed run leaves no load at work behind its lock."""
+def end_with_parent() -> None:
+    """Ends this process when its input closes, so that a killed run leaves nothing at work behind its lock."""
     while os.read(0, 1):
         pass
     os._exit(1)
@@ -117,7 +117,7 @@ def main() -> None:
         if not piece:
             return
         line += piece
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     print(json.dumps(_answer(line.decode())), flush=True)
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from connectors.configuration import DashboardSettings
 from dashboard.signals import find_signals
@@ -88,9 +89,13 @@ def note_checks(connection: duckdb.DuckDBPyConnection, results: Iterable[RuleOut
         "(dataset varchar, rule_id varchar, name varchar, severity varchar, owner varchar, outcome varchar, "
         "failed_rows bigint)"
     )
-    rows = [(r.dataset, r.rule_id, r.name, r.severity, r.owner, r.outcome, r.failed_rows) for r in results]
+    columns = ("dataset", "rule_id", "name", "severity", "owner", "outcome", "failed_rows")
+    rows = sorted(tuple(getattr(result, column) for column in columns) for result in results)
     if rows:
-        connection.executemany("insert into dashboard.check_outcome values (?, ?, ?, ?, ?, ?, ?)", sorted(rows))
+        outcomes = pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows])
+        connection.register("outcomes", outcomes)
+        connection.execute("insert into dashboard.check_outcome by name from outcomes")
+        connection.unregister("outcomes")
 
 
 @dataclass(frozen=True)

@@ -226,9 +226,15 @@ def _deficit(sums: Counts, below: int) -> int:
     return int(np.where((sums > 0) & (sums < below), below - sums, 0).sum())
 
 
-def _cost(sums_with_it: Counts, counts: Counts, place: np.integer | int, below: int) -> tuple[int, int, int]:
-    """What a row or column to withhold besides is chosen by: what the sums then still lack, and how little is lost."""
-    return _deficit(sums_with_it, below), int(counts.sum()), int(place)
+def _best(places: NDArray[np.int64], sums: Counts, counts: Counts, below: int) -> np.int64:
+    """Which row or column to withhold besides: the one that lets the sums lack least, of those that with least lost.
+
+    ``counts`` has each place's in its last axis, as in ``places``; ``sums`` are what they are added to.
+    """
+    with_each = sums[..., np.newaxis] + counts
+    axes = tuple(range(counts.ndim - 1))
+    lacks = np.where((with_each > 0) & (with_each < below), below - with_each, 0).sum(axis=axes)
+    return np.int64(places[np.lexsort((places, counts.sum(axis=axes), lacks))[0]])
 
 
 def _rectangles(
@@ -249,7 +255,7 @@ def _rectangles(
     moved = np.array([bool((atom & is_summed).any()) for atom in told])
     for position in np.flatnonzero(left.any(axis=1) & ~moved):
         columns = _grow_row(sums[:, position], left[position], below, partners)
-        is_enough = not _lack(sums[:, position][:, columns], below, partners)
+        is_enough = not _lacks(sums[:, position][:, columns], below, partners).any()
         yield _Patch(told[position], columns, is_open=True, is_of_total=not is_enough)
     left &= moved[:, np.newaxis]
     summed_atoms = [atom if kept else np.zeros_like(atom) for atom, kept in zip(told, moved, strict=True)]
@@ -279,8 +285,8 @@ def _with_a_lump(
     lump = np.asarray(small.any(axis=0)) & ~usable
     over_window = sums[:, inside].sum(axis=1)
     while lump.any() and _is_small(over_window[:, lump].sum(axis=1), below) and not lump.all():
-        with_each = over_window[:, lump].sum(axis=1, keepdims=True) + over_window
-        lump[min(np.flatnonzero(~lump), key=lambda c: _cost(with_each[:, c], over_window[:, c], c, below))] = True
+        spare = np.flatnonzero(~lump)
+        lump[_best(spare, over_window[:, lump].sum(axis=1), over_window[:, spare], below)] = True
     alone = np.flatnonzero(~lump)
     lumped = np.concatenate([sums[:, :, alone], sums[:, :, lump].sum(axis=2, keepdims=True)], axis=2)
     in_lump = np.zeros(small.shape[0], dtype=bool)
@@ -307,29 +313,29 @@ def _with_a_lump(
 def _grow_row(counts: Counts, small: Mask, below: int, partners: Mapping[int, int]) -> Mask:
     """The small columns of one row (``counts``: measures x columns) with as many more as it takes to hide them."""
     chosen = small.copy()
-    while _lack(counts[:, chosen], below, partners) and not chosen.all():
+    while _lacks(counts[:, chosen], below, partners).any() and not chosen.all():
         spare = np.flatnonzero(~chosen)
-        with_each = [np.append(np.flatnonzero(chosen), column) for column in spare]
-        lacks = [_lack(counts[:, columns], below, partners) for columns in with_each]
-        best = min(range(len(spare)), key=lambda i: (lacks[i], int(counts[:, spare[i]].sum()), int(spare[i])))
-        chosen[spare[best]] = True
+        lacks = _lacks(counts[:, chosen], below, partners, counts[:, spare])
+        chosen[spare[np.lexsort((spare, counts[:, spare].sum(axis=0), lacks))[0]]] = True
     return chosen
 
 
-def _lack(counts: Counts, below: int, partners: Mapping[int, int]) -> int:
+def _lacks(counts: Counts, below: int, partners: Mapping[int, int], more: Counts | None = None) -> Counts:
     """What the columns of a row lack together before each small count of them could be 0 or large; 0 where none does.
 
     Their sum is known. A small count with a partner can be 0 where the partners of the others have room for it, and
-    large where its own partner has.
+    large where its own partner has. With ``more``, what they lack with each one of these besides, of which none is
+    small.
     """
-    lack = _deficit(counts.sum(axis=1), below)
+    sums = counts.sum(axis=1, keepdims=True) + (0 if more is None else more)
+    lacks = np.where((sums > 0) & (sums < below), below - sums, 0).sum(axis=0)
     for measure, partner in partners.items():
-        of, other = counts[measure], counts[partner]
-        for place in np.flatnonzero((of > 0) & (of < below)):
-            room_to_fall = int(other.sum() - other[place]) - int(of[place])
-            room_to_rise = min(int(other[place]), int(of.sum() - of[place])) - (below - int(of[place]))
-            lack += max(0, -max(room_to_fall, room_to_rise))
-    return lack
+        is_small = (counts[measure] > 0) & (counts[measure] < below)
+        of, other = counts[measure, is_small, np.newaxis], counts[partner, is_small, np.newaxis]
+        room_to_fall = sums[partner] - other - of
+        room_to_rise = np.minimum(other, sums[measure] - of) - (below - of)
+        lacks += np.clip(-np.maximum(room_to_fall, room_to_rise), 0, None).sum(axis=0)
+    return np.asarray(lacks)
 
 
 def _grow_columns(sums: Counts, rows: NDArray[np.int64], columns: Mask, below: int, usable: Mask | None = None) -> Mask:
@@ -340,8 +346,7 @@ def _grow_columns(sums: Counts, rows: NDArray[np.int64], columns: Mask, below: i
         spare = np.flatnonzero(~chosen if usable is None else usable & ~chosen)
         if not _is_small(row_sums, below).any() or not len(spare):
             return chosen
-        best = min(spare, key=lambda c: _cost(row_sums + sums[:, rows, c], sums[:, rows, c], c, below))
-        chosen[best] = True
+        chosen[_best(spare, row_sums, sums[:, rows][:, :, spare], below)] = True
 
 
 def _grow_rectangle(
@@ -357,8 +362,8 @@ def _grow_rectangle(
         column_sums = sums[:, rows][:, :, columns].sum(axis=1)
         if not _is_small(column_sums, below).any():
             return rows, columns
-        spare = [row for row in inside if row not in rows]
-        if not spare:
+        spare = np.setdiff1d(inside, rows)
+        if not len(spare):
             return None
-        best = min(spare, key=lambda r: _cost(column_sums + sums[:, r][:, columns], sums[:, r][:, columns], r, below))
-        rows = np.sort(np.append(rows, best))
+        counts = sums[:, spare][:, :, columns].swapaxes(1, 2)
+        rows = np.sort(np.append(rows, _best(spare, column_sums, counts, below)))

@@ -36,7 +36,7 @@ IS_MEAN = (
 # What counts persons, and means over persons: who reads how many a mean is over counts children.
 CELLS = f"""
     with persons as (
-        select indicator.*, catalogue.unit
+        select indicator.*, indicator.rowid as figure, catalogue.unit
         from dashboard.indicator
         inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
         where catalogue.is_person_count or {IS_MEAN}
@@ -73,7 +73,7 @@ CELLS = f"""
                 places.breakdown_value
         ) - 1 as cell,
         places.*,
-        persons.indicator_id is null as is_absent,
+        persons.figure,
         persons.numerator,
         persons.denominator
     from places
@@ -121,18 +121,18 @@ def suppress(connection: duckdb.DuckDBPyConnection, board: DisclosureControl, pu
     pattern = pa.table({"cell": np.arange(_count(connection)), **flags})
     connection.register("pattern", pattern)
     for audience, control in zip(AUDIENCES, (board, public), strict=True):
-        for number, indicators in enumerate(_in_batches(connection)):
+        for number, (first, last) in enumerate(_in_batches(connection)):
             into = "insert into" if number else "create or replace table"
             statement = f"{into} dashboard.indicator_{audience} {'' if number else 'as'}"
-            connection.execute(f"{statement} {_published(audience, control.round_to)}", {"indicators": indicators})
+            connection.execute(f"{statement} {_published(audience, control.round_to)}", {"first": first, "last": last})
     connection.unregister("pattern")
     connection.execute("drop table cell")
 
 
-def _in_batches(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
-    """The indicators in their order, as many together as have some number of figures: it bounds the memory.
+def _in_batches(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """The indicators in their order, as many together as have some number of figures: the first and last of each batch.
 
-    An authority of hundreds of wards has millions of figures.
+    It bounds the memory: an authority of hundreds of wards has millions of figures.
     """
     batches: list[list[str]] = [[]]
     held = 0
@@ -144,7 +144,7 @@ def _in_batches(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
             held = 0
         batches[-1].append(indicator)
         held += figures
-    return batches
+    return [(batch[0], batch[-1]) if batch else ("", "") for batch in batches]
 
 
 def _count(connection: duckdb.DuckDBPyConnection) -> int:
@@ -173,8 +173,6 @@ def _indicators(connection: duckdb.DuckDBPyConnection) -> Iterator[_Indicator]:
         """
         select
             cell,
-            indicator_id,
-            unit,
             dense_rank() over (partition by indicator_id order by period_kind, period_start, period_end) - 1 as period,
             dense_rank() over (
                 partition by indicator_id order by breakdown <> 'all', breakdown, breakdown_value
@@ -185,14 +183,19 @@ def _indicators(connection: duckdb.DuckDBPyConnection) -> Iterator[_Indicator]:
         order by indicator_id
         """
     ).fetchnumpy()
-    names = arrays["indicator_id"].astype(str)
-    for name in periods:
-        mine = names == name
-        yield _indicator(name, periods[name], columns[name], {key: values[mine] for key, values in arrays.items()})
+    first = 0
+    for name, unit, cells in connection.execute(
+        "select indicator_id, unit, count(*) from cell group by indicator_id, unit order by indicator_id"
+    ).fetchall():
+        mine = slice(first, first + cells)
+        first += cells
+        yield _indicator(
+            name, unit, periods[name], columns[name], {key: values[mine] for key, values in arrays.items()}
+        )
 
 
 def _indicator(
-    name: str, periods: list[Period], columns: list[tuple[str, str]], arrays: dict[str, NDArray[Any]]
+    name: str, unit: str, periods: list[Period], columns: list[tuple[str, str]], arrays: dict[str, NDArray[Any]]
 ) -> _Indicator:
     places = (arrays["period"], arrays["place"])
 
@@ -202,7 +205,7 @@ def _indicator(
         return filled
 
     numerator, denominator = spread(arrays["numerator"]), spread(arrays["denominator"])
-    match arrays["unit"][0]:
+    match unit:
         case "percent":
             measures: tuple[Counts, ...] = (numerator, np.clip(denominator - numerator, 0, None))
         case "count" | "rate_per_10000":
@@ -272,13 +275,15 @@ def _grid_of(family: Sequence[_Part]) -> tuple[Grid, list[tuple[list[int], list[
     columns = sorted({column for part in family for column in part.indicator.columns}, key=lambda c: (c != TOTAL, c))
     if not columns or columns[0] != TOTAL:
         columns.insert(0, TOTAL)
+    place_of = {period: place for place, period in enumerate(periods)}
+    column_of = {column: place for place, column in enumerate(columns)}
     places = []
     measures: list[Counts] = []
     known: list[Mask] = []
     partners: dict[int, int] = {}
     for part in family:
         of = part.indicator
-        at = [periods.index(period) for period in of.periods], [columns.index(column) for column in of.columns]
+        at = [place_of[period] for period in of.periods], [column_of[column] for column in of.columns]
         places.append(at)
         if part.is_share:
             first = len(measures)
@@ -318,9 +323,10 @@ def _in_order(period: Period) -> tuple[str, date, date]:
 
 
 def _published(audience: str, round_to: int) -> str:
-    """The SQL of one audience's rows of ``$indicators``. Everything but the rating comes from the counts as shown.
+    """The SQL of one audience's rows of the indicators from ``$first`` to ``$last``.
 
-    Only a cell shown to the board has a rating, and the board has its exact figure, so the rating tells nothing more.
+    Everything but the rating comes from the counts as shown. Only a cell shown to the board has a rating, and the
+    board has its exact figure, so the rating tells nothing more.
     """
 
     audiences = "catalogue.audience = 'public'" if audience == "public" else "true"
@@ -338,16 +344,9 @@ def _published(audience: str, round_to: int) -> str:
             coalesce(pattern.{audience}, false) as is_withheld
         from dashboard.indicator
         inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
-        left join cell
-            on
-                indicator.indicator_id = cell.indicator_id
-                and indicator.period_kind = cell.period_kind
-                and indicator.period_start = cell.period_start
-                and indicator.period_end = cell.period_end
-                and indicator.breakdown = cell.breakdown
-                and indicator.breakdown_value = cell.breakdown_value
+        left join cell on indicator.rowid = cell.figure
         left join pattern on cell.cell = pattern.cell
-        where {audiences} and list_contains($indicators::varchar[], indicator.indicator_id)
+        where {audiences} and indicator.indicator_id between $first and $last
     ),
 
     cells as (
@@ -402,10 +401,10 @@ def _published(audience: str, round_to: int) -> str:
         inner join pattern on cell.cell = pattern.cell
         inner join dashboard.indicator_catalogue as catalogue on cell.indicator_id = catalogue.indicator_id
         where
-            cell.is_absent
+            cell.figure is null
             and pattern.{audience}
             and {audiences}
-            and list_contains($indicators::varchar[], cell.indicator_id)
+            and cell.indicator_id between $first and $last
     ),
 
     compared as (

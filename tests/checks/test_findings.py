@@ -155,6 +155,14 @@ def test_a_child_is_known_by_the_extract_and_table_of_its_record(warehouse: Conn
     assert finding["child_id"] == "CH1"
 
 
+def test_children_are_found_where_there_are_too_many_findings_to_name_their_records(
+    warehouse: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checks.findings.RECORDS_NAMED", 0)
+    (finding,) = after(warehouse, CEASED_WITHOUT_REASON)
+    assert finding["child_id"] == "CH1"
+
+
 def test_a_rule_that_names_the_child_itself_is_believed(warehouse: Connection) -> None:
     built.change("core.fct_plan", child_id="CH9")(warehouse)
     (finding,) = capture(warehouse, "core/fct_plan")

@@ -13,7 +13,7 @@ import yaml
 from playwright.sync_api import Browser
 
 from dashboard.edition import SITES, Comment
-from dashboard.publishing import write_pages
+from dashboard.publishing import PagesNotMade, write_pages
 from tests.browser import DESKTOP, PHONE, ZOOMED, Opener, axe_violations, is_scrolling_sideways
 from tests.dashboard.invented import invented_edition, publish_tables
 
@@ -160,3 +160,31 @@ def test_drawings_made_before_are_used_again_and_give_the_same_pages(
     monkeypatch.setattr("dashboard.charts.vlc.vega_to_svg", lambda _chart: pytest.fail("drawn anew"))
     write_pages(tmp_path, COMMENTS, drawings)
     assert {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.html")} == first
+
+
+def test_a_process_of_its_own_makes_the_same_pages_for_the_public_without_comments(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dashboard.duckdb").hardlink_to(published / "dashboard.duckdb")
+    monkeypatch.setattr("dashboard.publishing.WORTH_A_PROCESS", 0)
+    write_pages(tmp_path, COMMENTS, tmp_path / "drawings")
+    made, wanted = (
+        {
+            path.relative_to(folder): path.read_bytes()
+            for site in SITES.values()
+            for path in (folder / site).rglob("*.*")
+        }
+        for folder in (tmp_path, published)
+    )
+    assert made.keys() == wanted.keys()
+    assert [path for path in made if made[path] != wanted[path] and path.suffix in (".html", ".csv")] == []
+
+
+def test_pages_that_its_process_cannot_make_are_told_without_data(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dashboard.duckdb").hardlink_to(published / "dashboard.duckdb")
+    (tmp_path / "public").write_text("in the way")
+    monkeypatch.setattr("dashboard.publishing.WORTH_A_PROCESS", 0)
+    with pytest.raises(PagesNotMade, match=r"write_pages stopped on an unforeseen FileExistsError at .*pages\.py"):
+        write_pages(tmp_path, {}, tmp_path / "drawings")

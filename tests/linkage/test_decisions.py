@@ -67,6 +67,10 @@ def test_a_slip_of_the_health_service_does_not_hide_the_child(slip: dict[str, An
     assert found(person("upn", "A1"), person("nhs", "9990000018", **slip)) == [{"nhs:9990000018", "upn:A1"}]
 
 
+def test_an_nhs_number_with_a_digit_too_many_is_another_number_not_one_digit_off() -> None:
+    assert len(found(person("case", "K1", nhs_number="9990000018"), person("nhs", "99900000188"))) == 2
+
+
 def test_a_pet_name_does_not_hide_the_child() -> None:
     pupil = person("upn", "A1", forename="ROBERT", group="ROBERT")
     assert len(found(pupil, person("nhs", "9990000018", forename="BOB", group="ROBERT"))) == 1
