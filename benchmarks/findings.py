@@ -101,6 +101,11 @@ def pages(triage: Triage) -> dict[str, Callable[[], object]]:
         "older than 90 days": lambda: triage.page(Filter(states=OPEN_STATES, older_than_days=90)),
         "a product's": lambda: triage.page(Filter(product="lists", states=OPEN_STATES)),
         "with words in them": lambda: triage.page(Filter(text="panel minuted", states=OPEN_STATES)),
+        "with words in them, most severe first": lambda: triage.page(
+            Filter(text="panel minuted", states=OPEN_STATES), order="severity"
+        ),
+        "with words in one, of its child's id": lambda: triage.page(Filter(text="C0000007", states=OPEN_STATES)),
+        "with words in every child's id": lambda: triage.page(Filter(text="C00", states=OPEN_STATES)),
         "with words in none": lambda: triage.page(Filter(text="no such words", states=OPEN_STATES)),
         "one with its history": lambda: (triage.finding(key), triage.history(key)),
         "counts by state": lambda: triage.counts(by="state"),

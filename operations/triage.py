@@ -766,21 +766,24 @@ def _keys_of_page(
 ) -> tuple[Sequence[str], int]:
     """The keys of one page of the findings that match, and how many match in all.
 
-    Looking for words reads every finding, so it is done once and not for the number again. Where many match, walking
-    in their order finds a page of them soonest: the state is then kept from leading the search.
+    Where many match, walking in their order finds a page of them soonest: the state is then kept from leading the
+    search. Looking for words reads every finding until enough are found, so few are looked for but once.
     """
     conditions = _conditions(connection, wanted)
-    keys = select(FindingRecord.finding_key).order_by(*_ORDERS[order])
+    keys = select(FindingRecord.finding_key)
     if wanted.text and wanted.text.strip():
-        found = connection.execute(keys.where(*conditions)).scalars().all()
-        return found[offset : offset + size], len(found)
+        found = connection.execute(keys.where(*conditions).limit(MANY + 1)).scalars().all()
+        if len(found) <= MANY:
+            page = keys.where(FindingRecord.finding_key.in_(found)).order_by(*_ORDERS[order])
+            return connection.execute(page.limit(size).offset(offset)).scalars().all(), len(found)
     count = select(func.count()).select_from(FindingRecord)
     total = int(connection.execute(count.where(*conditions)).scalar_one())
     if total <= offset:
         return (), total
     if total > MANY and order != "severity":
         conditions = _conditions(connection, wanted, is_led_by_state=False)
-    return connection.execute(keys.where(*conditions).limit(size).offset(offset)).scalars().all(), total
+    page = keys.where(*conditions).order_by(*_ORDERS[order])
+    return connection.execute(page.limit(size).offset(offset)).scalars().all(), total
 
 
 def _says(connection: Connection, column: Any, words: str) -> ColumnElement[bool]:
