@@ -5,7 +5,7 @@ UV := UV_PYTHON_DOWNLOADS=never .tools/bin/uv
 export UV_PYTHON := $(PYTHON)
 export SEND_HOME ?= $(CURDIR)/home
 
-.PHONY: run test bench bench-sen2 bench-findings bench-console bench-dashboard bench-protection lint set-up set-up-tests clean
+.PHONY: run test bench bench-sen2 bench-findings bench-linkage bench-console bench-dashboard bench-protection lint set-up set-up-tests clean
 
 run: .venv/.set-up
 	@.venv/bin/send demo --if-absent
@@ -28,6 +28,9 @@ bench-sen2: .venv/.set-up-tests
 
 bench-console: .venv/.set-up-tests
 	.venv/bin/python -m benchmarks.console
+
+bench-linkage: .venv/.set-up-tests
+	.venv/bin/python -m benchmarks.linkage_size $(if $(CHILDREN),--children $(CHILDREN))
 
 bench-findings: .venv/.set-up-tests
 	.venv/bin/python -m benchmarks.findings
