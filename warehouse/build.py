@@ -218,7 +218,7 @@ def keep_identity(home: Home, run_id: str) -> int:
             partial.replace(target)
         connection.execute(
             f"copy (select {', '.join(SCORED_COLUMNS)} from identity.identity__scored_pair) "
-            f"to {_identifier_list([partial])} (format parquet, compression zstd)"
+            f"to {_identifier_list([partial])} (format parquet, compression zstd, compression_level 1)"
         )
         partial.replace(home.scored_pairs)
         trained = connection.execute(

@@ -12,6 +12,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -66,24 +67,37 @@ class _Written:
 def _write_version(
     source: Path, folder: Path, product: str, schemas: Mapping[str, str], tables: Sequence[str]
 ) -> dict[str, _Written]:
-    """Writes each table as Parquet and into one DuckDB file, which says of each column what it means."""
+    """Writes each table as Parquet and into one DuckDB file, which says of each column what it means.
+
+    Each of the two is written by one thread, so that its bytes are the same on any machine; the two beside each other.
+    """
     written = {}
     database = folder / f"{product}.duckdb"
-    with duckdb.connect(config={"threads": "1", "memory_limit": "500MB"}) as connection:
+    with (
+        duckdb.connect(config={"threads": "1", "memory_limit": "500MB"}) as connection,
+        ThreadPoolExecutor(1) as beside,
+    ):
         connection.execute(f"attach {_quoted(source)} as warehouse (read_only)")
         connection.execute(f"attach {_quoted(database)} as product")
         for table in tables:
             name = f"warehouse.{schemas[table]}.{table}"
             parquet = folder / f"{table}.parquet"
+            hashed = beside.submit(_write_parquet, connection.cursor(), name, parquet)
             connection.execute(f"create table product.{table} as from {name}")
-            connection.execute(f"copy (from {name}) to {_quoted(parquet)} (format parquet, compression zstd)")
             (rows,) = connection.execute(f"select count(*) from product.{table}").fetchone() or (0,)
             columns = connection.execute(f"describe product.{table}").fetchall()
             described = describe_table(table, [(column[0], column[1]) for column in columns])
             _comment(connection, described)
-            written[table] = _Written(rows, _sha256(parquet), parquet.stat().st_size, described)
+            written[table] = _Written(rows, hashed.result(), parquet.stat().st_size, described)
         connection.execute("detach product")
     return written
+
+
+def _write_parquet(cursor: duckdb.DuckDBPyConnection, name: str, parquet: Path) -> str:
+    """Writes the table to the file and gives the hash of its bytes."""
+    with cursor:
+        cursor.execute(f"copy (from {name}) to {_quoted(parquet)} (format parquet, compression zstd)")
+    return _sha256(parquet)
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: DescribedTable) -> None:
