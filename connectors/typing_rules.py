@@ -93,6 +93,10 @@ class TypingTable:
         self._texts = tuple(
             name for name, column in table.columns.items() if not READ_BY[column.type] and name in shape.headings
         )
+        blanks = str(connection.execute("select getvariable('blanks')").fetchall()[0][0])
+        self._begins_blank, self._ends_blank = (
+            np.isin(np.arange(256), [blank.encode()[end] for blank in blanks]) for end in (0, -1)
+        )
         self._is_begun = False
         self._bytes_a_row = 0
 
@@ -101,13 +105,22 @@ class TypingTable:
         statement = f"insert into {self._typed}" if self._is_begun else f"create temp table {self._typed} as"
         self._connection.register("batch", pa.Table.from_batches(batches, schema=self._shape.schema))
         trimmed = frozenset(
-            name for name in self._shape.headings if all(_is_trimmed(batch.column(name)) for batch in batches)
+            name for name in self._shape.headings if all(self._is_trimmed(batch.column(name)) for batch in batches)
         )
         self._connection.execute(f"{statement} {self._typing_sql(trimmed, self._may_have_errors(batches))}")
         self._connection.unregister("batch")
         self._is_begun = True
         for batch in batches:
             self._bytes_a_row = max(self._bytes_a_row, batch.nbytes // max(1, batch.num_rows))
+
+    def _is_trimmed(self, texts: pa.StringArray) -> bool:
+        """Whether no text begins with a byte that a blank begins with, or ends with one that a blank ends with."""
+        _, offsets, data = texts.buffers()
+        ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+        is_text = ends[:-1] < ends[1:]
+        signs = np.frombuffer(data, np.uint8)
+        firsts, lasts = signs[ends[:-1][is_text]], signs[ends[1:][is_text] - 1]
+        return not (self._begins_blank[firsts].any() or self._ends_blank[lasts].any())
 
     def _may_have_errors(self, batches: Iterable[pa.RecordBatch]) -> bool:
         """Whether some text may be a spreadsheet's error: nearly no batch has one, and the others need not be asked."""
@@ -274,18 +287,6 @@ class TypingTable:
             f"case when {is_any} then list_concat({errors}, "
             f"cast(list_filter([{listed}], lambda issue: issue is not null) as {ISSUES_TYPE})) else {errors} end"
         )
-
-
-def _is_trimmed(texts: pa.StringArray) -> bool:
-    """Whether every text that is not empty begins and ends with a plain character, and so with none of the blanks."""
-    _, offsets, data = texts.buffers()
-    if not len(texts) or data is None:
-        return True
-    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    is_text = ends[:-1] < ends[1:]
-    signs = np.frombuffer(data, np.uint8)
-    about = np.concatenate([signs[ends[:-1][is_text]], signs[ends[1:][is_text] - 1]])
-    return bool(((about >= ord("!")) & (about <= ord("~"))).all())
 
 
 def _is_unfit(name: str, column: Column) -> str:

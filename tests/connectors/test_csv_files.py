@@ -216,6 +216,14 @@ def test_an_optional_value_that_cannot_be_read_lands_empty_and_is_noted(deliver:
     ]
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\x0b", "\xa0", "\u2007", "\u200b", "\u202f", "\ufeff"])
+def test_blanks_about_a_value_are_none_of_it(deliver: Deliver, blank: str) -> None:
+    delivery = deliver()
+    delivery.put("child.csv", CHILDREN.replace("Okafor", f"{blank}Oka for").replace("Smith", f"Jos\u00e9{blank}"))
+    delivery.load()
+    assert delivery.rows("child", "case_id, surname") == [("K1", "Oka for"), ("K2", "Jos\u00e9"), ("K3", "Nowak")]
+
+
 def test_reasons_name_columns_and_never_values(deliver: Deliver) -> None:
     delivery = deliver()
     delivery.put("child.csv", CHILDREN.replace("2012-03-04", "Okafor was born") + "K9,Secretname\n")

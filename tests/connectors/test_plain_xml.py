@@ -13,7 +13,7 @@ from lxml import etree
 
 from connectors.contract import read_contract
 from connectors.errors import FileRefused
-from connectors.readers import Delivered
+from connectors.readers import Delivered, plain_xml
 from connectors.readers.plain_xml import NotPlain, read_plain_xml
 from connectors.readers.xml import read_xml
 from tests.connectors.messages import census, pupil
@@ -71,6 +71,16 @@ def test_a_plain_message_gives_the_rows_that_reading_record_by_record_gives(
     message: Callable[[str | bytes], Path], text: str
 ) -> None:
     path = message(text)
+    assert tables(read_plain_xml(path, CENSUS)) == tables(read_xml(path, CENSUS))
+
+
+@pytest.mark.parametrize("most", [2**25, 0], ids=["from the message without its records", "from all of it"])
+def test_schools_are_known_from_a_message_taken_in_small_pieces(
+    message: Callable[[str | bytes], Path], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(plain_xml, "BYTES_AT_A_TIME", 40)
+    monkeypatch.setattr(plain_xml, "MOST_BYTES_ABOUT_RECORDS", most)
+    path = message(PLAIN.replace("<School>", "<School><Phase>PS</Phase>"))
     assert tables(read_plain_xml(path, CENSUS)) == tables(read_xml(path, CENSUS))
 
 
