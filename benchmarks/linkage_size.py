@@ -1,5 +1,5 @@
-"""``make bench-linkage``: the linkage alone, of 2 million pupils, 1 million patients and half a million children known to
-social care: its time, the peak memory of its process, and how many of the persons added found their own child.
+"""``make bench-linkage``: the linkage alone, of 2 million pupils, 1 million patients and half a million children known
+to social care: its time, the peak memory of its process, and how many of the persons added found their own child.
 
 The borough is an invented one, built as a run builds it; patients and children of social care are then added to it, up
 to those numbers, each written with the slips such records have. Whose they are is known to the count at the end alone.
