@@ -161,14 +161,18 @@ def tell_late(home: Home, store: OperationsStore, job: str, due: datetime, began
 def is_failure_told(home: Home, store: OperationsStore, job: str, error: SendError, at: datetime, log: RunLog) -> bool:
     """Whether people know that a scheduled run failed: by the run itself, or else told here.
 
-    ``at`` is UTC. False where it could not be told to all: then Prefect's server has to.
+    ``at`` is UTC. One channel that was reached is enough: the others have it with the next run, and told by the server
+    as well they would have it twice. False where none was reached: then Prefect's server has to tell.
     """
     try:
-        if any(standing.notice.cause == str(error) for standing in _standing(store, "run_failed")):
-            return True
-        configuration, notice = read_configuration(home.folder), job_failed(job, error)
-        tell(home, configuration, store, [notice], OF_JOBS, at, log, _file_of(job, at), about=job)
-        return not any(state.owed_to for state in _standing(store, notice.kind) if state.notice.subject == job)
+        configuration = read_configuration(home.folder)
+        told = [state for state in _standing(store, "run_failed") if state.notice.cause == str(error)]
+        if not told:
+            notice = job_failed(job, error)
+            tell(home, configuration, store, [notice], OF_JOBS, at, log, _file_of(job, at), about=job)
+            told = [state for state in _standing(store, notice.kind) if state.notice.subject == job]
+        channels = set(configuration.notify)
+        return not channels or any(channels.difference(state.owed_to) for state in told)
     except (SendError, OSError, SQLAlchemyError) as further:
         error.add_note(f"That it failed could not be told: {type(further).__name__}.")
         return False

@@ -183,13 +183,24 @@ def test_a_failure_that_the_run_has_told_is_not_told_again(home: Home) -> None:
     assert set(home.notices.glob("*.md")) == before
 
 
-def test_a_failed_job_that_a_channel_was_not_told_of_is_left_for_the_server_to_tell(
-    home: Home, channel: Channel
-) -> None:
+def test_a_failed_job_that_no_channel_was_told_of_is_left_for_the_server_to_tell(home: Home, channel: Channel) -> None:
     home.configuration.write_text(CONFIGURATION + "notify: [notice-address/nobody]\n")
     assert not failing(home, "The warehouse is missing.")
+    night(home, SourceUnavailable("The disk is full."))
+    assert not failing(home, "The disk is full."), "the run itself reached nobody either"
     home.configuration.write_text("la_code: 8\n")
     assert not failing(home, "send.yml is wrong.")
+
+
+def test_a_failed_job_that_one_of_two_channels_was_told_of_is_told_to_the_other_by_the_next_run_alone(
+    home: Home, channel: Channel
+) -> None:
+    home.configuration.write_text(CONFIGURATION + "notify: [notice-address/send-team, notice-address/nobody]\n")
+    assert failing(home, "The warehouse is missing."), "the server would tell the one that was reached again"
+    (standing,) = standing_notices(OperationsStore(home.operations_url))
+    assert standing.owed_to == ("notice-address/nobody",)
+    assert failing(home, "The warehouse is missing.", datetime(2026, 11, 27, 5))
+    assert len(channel) == 1
 
 
 def test_a_run_that_began_long_after_it_was_due_says_how_late_it_was(home: Home) -> None:

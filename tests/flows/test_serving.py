@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -109,6 +110,13 @@ def test_the_deployments_for_workers_are_those_that_send_serve_serves() -> None:
     assert all(d["schedules"][0]["timezone"] == "Europe/London" for d in written)
 
 
+def test_the_page_on_schedules_has_every_job_with_its_time() -> None:
+    page = (ROOT / "docs" / "scheduling.md").read_text()
+    written = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (\d\d:\d\d) ", page, re.MULTILINE))
+    at = {job.name: job.cron.split()[:2] for job in JOBS}
+    assert written == {name: f"{int(hour):02}:{int(minute):02}" for name, (minute, hour) in at.items()}
+
+
 def test_the_season_counts_down_to_the_deadline() -> None:
     assert countdown(date(2027, 3, 4)).startswith("**SEN2 2027: 7 days left** until Thursday 11 March 2027")
     assert "today is the last day" in countdown(date(2027, 3, 11))
@@ -173,6 +181,17 @@ def test_prefects_own_command_deploys_every_job_for_workers(
     assert {name: (getattr(s, "cron", None), a, p) for name, (s, a, p) in told.items()} == {
         job.name: (job.cron, True, {"home": str(run_home[0].folder)}) for job in JOBS
     }
+
+
+def test_the_server_is_asked_to_watch_the_jobs_deployed_for_workers(
+    run_home: tuple[SendHome, Any], for_workers: dict[str, DeploymentResponse]
+) -> None:
+    done = run_home[0].send("automations")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "SEND 883: a run gives no sign of life",
+        "send.yml names no channel under notify, so nobody is told by the server.",
+    ]
 
 
 def test_a_worker_runs_a_deployed_job_to_its_end_and_status_tells_it(
