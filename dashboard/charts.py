@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import altair as alt
 import vl_convert as vlc
 
 from connectors.manifest import write_whole
-from dashboard.edition import Indicator
+from dashboard.edition import Figure, Indicator
 from dashboard.wording import breakdown_name, period_name, unit_name, values_in_order
 
 WIDTH, HEIGHT, LABELS = 330, 180, 165
@@ -48,7 +48,7 @@ def _configured(chart: Any) -> dict[str, Any]:
 
 
 @functools.cache
-def _trend_template(unit: str) -> dict[str, Any]:
+def _trend_template(unit: str, *, is_share: bool) -> dict[str, Any]:
     base = alt.Chart(alt.NamedData(DATA)).encode(
         x=alt.X(
             "day:T",
@@ -56,7 +56,7 @@ def _trend_template(unit: str) -> dict[str, Any]:
             axis=alt.Axis(format="%b %y", labelOverlap="greedy", labelSeparation=6, tickCount=6, grid=False),
         )
     )
-    scale = alt.Scale(domain=[0, 100]) if unit == "percent" else alt.Scale(zero=True, nice=True)
+    scale = alt.Scale(domain=[0, 100]) if is_share else alt.Scale(zero=True, nice=True)
     figure = alt.Y("value:Q", title=unit_name(unit), scale=scale)
     chart = alt.layer(
         base.mark_area(color=BAND).encode(y=alt.Y("low:Q", scale=scale, title=unit_name(unit)), y2="high:Q"),
@@ -86,13 +86,13 @@ def _trend_template(unit: str) -> dict[str, Any]:
 
 
 @functools.cache
-def _breakdown_template(unit: str) -> dict[str, Any]:
+def _breakdown_template(unit: str, *, is_share: bool) -> dict[str, Any]:
     in_order = alt.EncodingSortField(field="place", op="min")
     y = alt.Y("name:N", title=None, sort=in_order, axis=alt.Axis(labelLimit=LABELS, domain=False, ticks=False))
     x = alt.X(
         "value:Q",
         title=unit_name(unit),
-        scale=alt.Scale(domain=[0, 100]) if unit == "percent" else alt.Scale(zero=True),
+        scale=alt.Scale(domain=[0, 100]) if is_share else alt.Scale(zero=True),
         axis=alt.Axis(tickCount=5),
     )
     base = alt.Chart().encode(y=y)
@@ -116,6 +116,11 @@ def _breakdown_template(unit: str) -> dict[str, Any]:
         .resolve_scale(y="independent")
     )
     return _configured(chart)
+
+
+def _is_share(unit: str, figures: Iterable[Figure]) -> bool:
+    """Whether 100 % is all there can be; more places can be filled than were commissioned."""
+    return unit == "percent" and all(figure.value is None or figure.value <= 100 for figure in figures)
 
 
 class Artist:
@@ -153,13 +158,15 @@ class Artist:
             f"{indicator.name}, {period_name(figures[0])} to {period_name(figures[-1])}: "
             f"first {shown[0].shown}, last {shown[-1].shown}. The table below has every figure."
         )
-        return self._draw(_trend_template(indicator.unit), rows, f"trend-{indicator.indicator_id}", "Over time", text)
+        template = _trend_template(indicator.unit, is_share=_is_share(indicator.unit, figures))
+        return self._draw(template, rows, f"trend-{indicator.indicator_id}", "Over time", text)
 
     def breakdowns(self, indicator: Indicator) -> str:
         """The indicator's breakdowns in the last period for which most can be shown, as SVG."""
         kind = indicator.breakdown_kind
         if kind is None:
             return ""
+        drawn = [f[kind] for values in indicator.breakdowns.values() for f in values.values() if kind in f]
         rows: list[dict[str, Any]] = []
         for breakdown, values in indicator.breakdowns.items():
             for value in values_in_order(breakdown, values):
@@ -178,12 +185,9 @@ class Artist:
                             "shown": figure.shown,
                         }
                     )
-        period = period_name(
-            next(f[kind] for values in indicator.breakdowns.values() for f in values.values() if kind in f)
-        )
-        text = f"{indicator.name} in {period}, broken down. The table below has every figure."
+        text = f"{indicator.name} in {period_name(drawn[0])}, broken down. The table below has every figure."
         return self._draw(
-            _breakdown_template(indicator.unit),
+            _breakdown_template(indicator.unit, is_share=_is_share(indicator.unit, drawn)),
             rows,
             f"breakdown-{indicator.indicator_id}",
             "Breakdown",
