@@ -183,15 +183,15 @@ class Indicator:
     def latest(self) -> Figure | None:
         """The figure it is judged by: the last complete month's, or without months the last complete period's.
 
-        Where that is withheld it is the year to date's to the same month, if that can be shown. What has no complete
-        period, as what only today's records tell has on the first day, is judged as it stands.
+        Where that is withheld, or of nobody, it is the year to date's to the same month, if that can be shown. What has
+        no complete period, as what only today's records tell has on the first day, is judged as it stands.
         """
         for kind in PERIOD_KINDS:
             complete = [figure for figure in self.totals.get(kind, ()) if figure.is_complete]
             if complete:
                 last = complete[-1]
                 years = [f for f in self.totals.get("year_to_date", ()) if f.period_end == last.period_end]
-                return next((f for f in years if last.suppressed and f.value is not None), last)
+                return next((f for f in years if last.value is None and f.value is not None), last)
         return next((figures[-1] for kind in PERIOD_KINDS if (figures := self.totals.get(kind))), None)
 
     @property

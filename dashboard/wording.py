@@ -145,8 +145,8 @@ def target_in_words(measure: Measure, target: float | None) -> str:
 
 
 def of_how_many(figure: Figure) -> str:
-    """Numerator and denominator, where both may be told."""
-    if figure.numerator is None or figure.denominator is None:
+    """Numerator and denominator, where both may be told and there is anybody."""
+    if figure.numerator is None or not figure.denominator:
         return ""
     return f"{figure.numerator:,} of {figure.denominator:,}"
 

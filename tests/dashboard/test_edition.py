@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from dashboard.edition import Comment, Figure, Indicator, Signal
-from dashboard.wording import name_in_words, period_name, target_in_words, values_in_order
+from dashboard.wording import name_in_words, of_how_many, period_name, target_in_words, values_in_order
 
 
 def figure(kind: str, start: date, end: date, value: float | None, **more: object) -> Figure:
@@ -58,6 +58,12 @@ def test_where_the_month_is_withheld_it_is_judged_by_the_year_to_date() -> None:
     assert told(of) == "January to October 2026: 61.3%"
     assert of.latest is not None and of.latest.rag == "red"
     assert of.year_before is not None and of.year_before.shown == "42.0%"
+
+
+def test_where_the_month_is_of_nobody_it_is_judged_by_the_year_to_date() -> None:
+    nobody = month(2026, 10, None, numerator=0, denominator=0, suppressed=False, shown="[x]")
+    assert of_how_many(nobody) == ""
+    assert told(indicator(nobody, to_date(2026, 10, 61.3))) == "January to October 2026: 61.3%"
 
 
 def test_where_the_year_to_date_is_withheld_too_the_month_is_told_to_be() -> None:
