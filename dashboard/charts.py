@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,12 @@ import altair as alt
 import vl_convert as vlc
 
 from connectors.manifest import write_whole
-from dashboard.edition import Indicator
-from dashboard.wording import breakdown_name, period_name, unit_name
+from dashboard.edition import Figure, Indicator
+from dashboard.wording import breakdown_name, period_name, unit_name, values_in_order
 
-WIDTH, HEIGHT = 330, 180
+WIDTH, HEIGHT, LABELS = 330, 180, 165
+OVERHANG = 0.2
+"""How much longer than Arial's a label may be where a reader has not Arial, and another font stands in for it."""
 INK, GREY, BAND, TARGET, BENCHMARK = "#1d2a35", "#5b6770", "#dfe5ea", "#a1460b", "#3f5aa8"
 SIGNAL_MARKS = {
     "common cause": ("#5b6770", "circle"),
@@ -46,7 +48,7 @@ def _configured(chart: Any) -> dict[str, Any]:
 
 
 @functools.cache
-def _trend_template(unit: str) -> dict[str, Any]:
+def _trend_template(unit: str, *, is_share: bool) -> dict[str, Any]:
     base = alt.Chart(alt.NamedData(DATA)).encode(
         x=alt.X(
             "day:T",
@@ -54,7 +56,7 @@ def _trend_template(unit: str) -> dict[str, Any]:
             axis=alt.Axis(format="%b %y", labelOverlap="greedy", labelSeparation=6, tickCount=6, grid=False),
         )
     )
-    scale = alt.Scale(domain=[0, 100]) if unit == "percent" else alt.Scale(zero=True, nice=True)
+    scale = alt.Scale(domain=[0, 100]) if is_share else alt.Scale(zero=True, nice=True)
     figure = alt.Y("value:Q", title=unit_name(unit), scale=scale)
     chart = alt.layer(
         base.mark_area(color=BAND).encode(y=alt.Y("low:Q", scale=scale, title=unit_name(unit)), y2="high:Q"),
@@ -84,12 +86,13 @@ def _trend_template(unit: str) -> dict[str, Any]:
 
 
 @functools.cache
-def _breakdown_template(unit: str) -> dict[str, Any]:
-    y = alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=130, domain=False, ticks=False))
+def _breakdown_template(unit: str, *, is_share: bool) -> dict[str, Any]:
+    in_order = alt.EncodingSortField(field="place", op="min")
+    y = alt.Y("name:N", title=None, sort=in_order, axis=alt.Axis(labelLimit=LABELS, domain=False, ticks=False))
     x = alt.X(
         "value:Q",
         title=unit_name(unit),
-        scale=alt.Scale(domain=[0, 100]) if unit == "percent" else alt.Scale(zero=True),
+        scale=alt.Scale(domain=[0, 100]) if is_share else alt.Scale(zero=True),
         axis=alt.Axis(tickCount=5),
     )
     base = alt.Chart().encode(y=y)
@@ -99,7 +102,7 @@ def _breakdown_template(unit: str) -> dict[str, Any]:
             base.mark_rule(color=INK).encode(x=alt.X("lower:Q"), x2="upper:Q"),
             base.mark_text(align="left", dx=4, fontSize=10, color=INK).encode(x=alt.X("end:Q"), text="shown:N"),
         )
-        .properties(width=WIDTH - 120, height=alt.Step(17))
+        .properties(width=WIDTH - LABELS + 10, height=alt.Step(17))
         .facet(
             row=alt.Row(
                 "breakdown:N",
@@ -113,6 +116,11 @@ def _breakdown_template(unit: str) -> dict[str, Any]:
         .resolve_scale(y="independent")
     )
     return _configured(chart)
+
+
+def _is_share(unit: str, figures: Iterable[Figure]) -> bool:
+    """Whether 100 % is all there can be; more places can be filled than were commissioned."""
+    return unit == "percent" and all(figure.value is None or figure.value <= 100 for figure in figures)
 
 
 class Artist:
@@ -144,29 +152,32 @@ class Artist:
                 }
             )
         shown = [figure for figure in figures if figure.value is not None]
-        if not shown:
+        if len(shown) < 2:  # one figure has no course
             return ""
         text = (
             f"{indicator.name}, {period_name(figures[0])} to {period_name(figures[-1])}: "
             f"first {shown[0].shown}, last {shown[-1].shown}. The table below has every figure."
         )
-        return self._draw(_trend_template(indicator.unit), rows, f"trend-{indicator.indicator_id}", "Over time", text)
+        template = _trend_template(indicator.unit, is_share=_is_share(indicator.unit, figures))
+        return self._draw(template, rows, f"trend-{indicator.indicator_id}", "Over time", text)
 
     def breakdowns(self, indicator: Indicator) -> str:
         """The indicator's breakdowns in the last period for which most can be shown, as SVG."""
         kind = indicator.breakdown_kind
         if kind is None:
             return ""
+        drawn = [f[kind] for values in indicator.breakdowns.values() for f in values.values() if kind in f]
         rows: list[dict[str, Any]] = []
         for breakdown, values in indicator.breakdowns.items():
-            for value, by_kind in values.items():
-                if kind in by_kind:
-                    figure = by_kind[kind]
+            for value in values_in_order(breakdown, values):
+                if kind in values[value]:
+                    figure = values[value][kind]
                     end = max((end for end in (figure.value, figure.upper) if end is not None), default=0)
                     rows.append(
                         {
                             "breakdown": breakdown_name(breakdown),
                             "name": value,
+                            "place": len(rows),
                             "value": figure.value,
                             "lower": figure.lower,
                             "upper": figure.upper,
@@ -174,16 +185,24 @@ class Artist:
                             "shown": figure.shown,
                         }
                     )
-        period = period_name(
-            next(f[kind] for values in indicator.breakdowns.values() for f in values.values() if kind in f)
-        )
-        text = f"{indicator.name} in {period}, broken down. The table below has every figure."
+        text = f"{indicator.name} in {period_name(drawn[0])}, broken down. The table below has every figure."
         return self._draw(
-            _breakdown_template(indicator.unit), rows, f"breakdown-{indicator.indicator_id}", "Breakdown", text
+            _breakdown_template(indicator.unit, is_share=_is_share(indicator.unit, drawn)),
+            rows,
+            f"breakdown-{indicator.indicator_id}",
+            "Breakdown",
+            text,
+            overhang=round(LABELS * OVERHANG),
         )
 
     def _draw(
-        self, template: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], name: str, title: str, text: str
+        self,
+        template: Mapping[str, Any],
+        rows: Sequence[Mapping[str, Any]],
+        name: str,
+        title: str,
+        text: str,
+        overhang: int = 0,
     ) -> str:
         filled = {
             **template,
@@ -197,7 +216,7 @@ class Artist:
         else:
             drawn = vlc.vega_to_svg(filled)
             write_whole(kept, drawn.encode())
-        return _accessible(drawn, name, title, text)
+        return _accessible(drawn, name, title, text, overhang)
 
     def forget_unused(self) -> None:
         """Removes drawings that no chart of this edition used."""
@@ -206,8 +225,11 @@ class Artist:
                 drawing.unlink()
 
 
-def _accessible(svg: str, name: str, title: str, text: str) -> str:
-    """The drawing as one image with a name and a description, at the width of its column, with ids of its own."""
+def _accessible(svg: str, name: str, title: str, text: str, overhang: int = 0) -> str:
+    """The drawing as one image with a name and a description, at the width of its column, with ids of its own.
+
+    ``overhang`` is left free at its left, for labels that are longer than they were measured.
+    """
     safe = re.sub(r"[^A-Za-z0-9_-]", "-", name)
     svg = re.sub(r' (role|aria-[a-z]+)="[^"]*"', "", svg)
     svg = re.sub(r'id="([^"]+)"', rf'id="{safe}-\1"', svg)
@@ -216,7 +238,8 @@ def _accessible(svg: str, name: str, title: str, text: str) -> str:
     if opening is None:
         raise ValueError("Vega drew no SVG")
     width, height = (re.search(rf'{side}="([0-9.]+)"', opening[0]) for side in ("width", "height"))
-    box = f"0 0 {width[1] if width else WIDTH} {height[1] if height else HEIGHT}"
+    drawn_width = float(width[1]) if width else WIDTH
+    box = f"{-overhang} 0 {drawn_width + overhang:g} {height[1] if height else HEIGHT}"
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="{box}" role="img" '
         f'aria-labelledby="{safe}-title {safe}-desc"><title id="{safe}-title">{escape(title)}</title>'

@@ -22,7 +22,7 @@ class IndicatorNotCounted(SendError):
 
 
 def count_indicators(cursor: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> duckdb.DuckDBPyRelation:
-    """One row per indicator, period and breakdown value: numerator, denominator and value.
+    """One row per indicator, period and breakdown value: numerator, denominator, value and the children it is about.
 
     Reads ``core`` and ``landing.run`` of the open warehouse and leaves temporary tables behind. Raises
     ``IndicatorNotCounted`` naming the population whose SQL does not run.
@@ -33,7 +33,8 @@ def count_indicators(cursor: duckdb.DuckDBPyConnection, catalogue: Catalogue) ->
     cursor.execute(BREAKDOWNS.read_text(encoding="utf-8"))
     cursor.execute(
         "create or replace temp table counted_month (indicator_id varchar, kind varchar, month date, "
-        "breakdown varchar, breakdown_value varchar, numerator decimal(20, 4), denominator decimal(20, 4))"
+        "breakdown varchar, breakdown_value varchar, numerator decimal(20, 4), denominator decimal(20, 4), "
+        "children bigint)"
     )
     for name, indicators in groupby(
         sorted(catalogue.indicators, key=lambda one: one.population), key=lambda one: one.population
@@ -91,7 +92,8 @@ def _counting(
     columns += [f"coalesce(person_day.{b}, 'Not known'::word_for_{b}) as {b}" for b in asked]
     join = f"left join person_day on {name}.child_id = person_day.child_id and {name}.day = person_day.day"
     sums = [
-        f"{_total(i.numerator, i.numerator_sum)} as n{at}, {_total(i.denominator, i.denominator_sum)} as d{at}"
+        f"{_total(i.numerator, i.numerator_sum)} as n{at}, {_total(i.denominator, i.denominator_sum)} as d{at}, "
+        f"{_children(i.children)} as c{at}"
         for at, i in enumerate(indicators)
     ]
     sets = ", ".join(["(month)", *(f"(month, {b})" for b in shown)])
@@ -100,7 +102,7 @@ def _counting(
     words = " ".join(f"when grouping({b}) = 0 then {b}::varchar" for b in shown)
     value = f"case {words} else 'all' end" if shown else "'all'"
     rows = ", ".join(
-        f"{{'id': '{i.id}', 'shown': {_texts(['all', *i.breakdowns])}, 'n': n{at}, 'd': d{at}}}"
+        f"{{'id': '{i.id}', 'shown': {_texts(['all', *i.breakdowns])}, 'n': n{at}, 'd': d{at}, 'c': c{at}}}"
         for at, i in enumerate(indicators)
     )
     columns += ["person_day.age", "person_day.nc_year"] if of_people else []
@@ -128,7 +130,8 @@ def _counting(
             from counted
         )
 
-        select indicator.id, '{population.kind}', month, breakdown, breakdown_value, indicator.n, indicator.d
+        select indicator.id, '{population.kind}', month, breakdown, breakdown_value, indicator.n, indicator.d,
+            indicator.c
         from long
         where
             list_contains(indicator.shown, breakdown)
@@ -140,6 +143,10 @@ def _total(condition: str | None, expression: str | None) -> str:
     if condition is not None:
         return f"(count(*) filter (where {condition}))::decimal(20, 4)"
     return "null::decimal(20, 4)" if expression is None else f"coalesce(sum({expression}), 0)::decimal(20, 4)"
+
+
+def _children(condition: str | None) -> str:
+    return "null::bigint" if condition is None else f"count(*) filter (where {condition})"
 
 
 def _texts(values: Iterable[str]) -> str:

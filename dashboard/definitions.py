@@ -77,6 +77,9 @@ class Definition(_Strict):
     """One indicator. ``numerator`` and ``denominator`` are conditions on the population's rows; the ``_sum`` forms add
     up an expression instead. Both may read the population's columns and, where it is of children, ``age`` and
     ``nc_year`` on the day. Without a denominator the numerator is the value.
+
+    Of what counts no children but is about them (sessions of school), ``children`` is the condition on the rows that
+    stand for one child each: a figure about too few of them is withheld.
     """
 
     id: Annotated[str, Field(pattern=NAME)]
@@ -103,6 +106,7 @@ class Definition(_Strict):
     benchmark: Benchmark | None = None
     breakdowns: tuple[str, ...] = ()
     is_person_count: bool = True
+    children: str | None = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Definition:
@@ -119,6 +123,10 @@ class Definition(_Strict):
             raise ValueError(f"{self.id} has a target and an amber_tolerance together or neither")
         if self.target is not None and self.direction == "neither":
             raise ValueError(f"{self.id} has a target, so it must say whether higher or lower is better")
+        if self.children is not None and (self.is_person_count or self.unit != "percent"):
+            raise ValueError(
+                f"{self.id} tells by children how many it is of, so it is a percentage and is_person_count is false"
+            )
         if self.benchmark is not None and bool(self.benchmark.denominator) != self.has_denominator:
             raise ValueError(f"{self.id} and its benchmark have a denominator both or neither")
         return self

@@ -181,12 +181,18 @@ class Indicator:
 
     @property
     def latest(self) -> Figure | None:
-        """The figure it is judged by: the last complete month's, or without months the last complete period's."""
+        """The figure it is judged by: the last complete month's, or without months the last complete period's.
+
+        Where that is withheld, or of nobody, it is the year to date's to the same month, if that can be shown. What has
+        no complete period, as what only today's records tell has on the first day, is judged as it stands.
+        """
         for kind in PERIOD_KINDS:
             complete = [figure for figure in self.totals.get(kind, ()) if figure.is_complete]
             if complete:
-                return complete[-1]
-        return None
+                last = complete[-1]
+                years = [f for f in self.totals.get("year_to_date", ()) if f.period_end == last.period_end]
+                return next((f for f in years if last.value is None and f.value is not None), last)
+        return next((figures[-1] for kind in PERIOD_KINDS if (figures := self.totals.get(kind))), None)
 
     @property
     def to_date(self) -> Figure | None:
@@ -205,14 +211,17 @@ class Indicator:
         latest = self.latest
         if latest is None:
             return None
-        wanted = latest.period_start.replace(year=latest.period_start.year - 1)
-        return next((f for f in self.totals[latest.period_kind] if f.period_start == wanted), None)
+        year, month = latest.period_end.year - 1, latest.period_end.month
+        figures = self.totals[latest.period_kind]
+        return next((f for f in figures if (f.period_end.year, f.period_end.month) == (year, month)), None)
 
     @property
     def latest_signal(self) -> Signal | None:
         """What the latest month is: a signal or common cause; None where too few months are known."""
         latest = self.latest
-        return next((s for s in reversed(self.signals) if latest and s.period_start == latest.period_start), None)
+        if latest is None or latest.period_kind != "month":
+            return None
+        return next((s for s in reversed(self.signals) if s.period_start == latest.period_start), None)
 
     @property
     def trend(self) -> Sequence[Figure]:

@@ -93,6 +93,6 @@ def _summary(indicator: Indicator) -> dict[str, Any]:
 
 
 def _exception(indicator: Indicator) -> dict[str, Any]:
-    comment = indicator.comment_on(indicator.latest.period_start) if indicator.latest else None
+    comment = indicator.comment_on(indicator.latest.period_end) if indicator.latest else None
     said = {"text": comment.text, "author": comment.author} if comment else None
     return {**_summary(indicator), "comment": said}

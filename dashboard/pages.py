@@ -23,10 +23,12 @@ from dashboard.wording import (
     change_in_words,
     day_name,
     interval,
+    name_in_words,
     of_how_many,
     period_name,
     rating_of,
     target_in_words,
+    values_in_order,
 )
 
 RAG_ICONS = {"red": "✖", "amber": "▲", "green": "✔", "blue": "★", "none": "–"}
@@ -62,7 +64,8 @@ def _environment() -> Environment:
         period=period_name,
         rating=rating_of,
         target=target_in_words,
-        words=lambda text: text.replace("_", " "),
+        values_in_order=values_in_order,
+        words=name_in_words,
     )
     environment.globals.update(
         KINDS=KINDS,
@@ -148,7 +151,7 @@ def _quality_totals(quality: Sequence[Mapping[str, Any]]) -> list[tuple[str, str
     for heading, column, key in (("By who mends them", "Who", "owner"), ("By source", "Extract", "extract")):
         counts: dict[str, Counter[str]] = {}
         for row in quality:
-            counts.setdefault(row[key].replace("_", " "), Counter())[row["severity"]] += row["records"]
+            counts.setdefault(name_in_words(row[key]), Counter())[row["severity"]] += row["records"]
         totals.append((heading, column, sorted(counts.items())))
     return totals
 

@@ -52,6 +52,8 @@ class Grid:
     ``counts`` is measures x periods x columns; column 0 is the total, and each group of ``breakdowns`` the columns of
     one breakdown. ``is_known`` is measures x periods: not every measure is counted for every kind of period.
     ``partners`` gives for a measure the one that makes up a known number with it; they may not be of periods that sum.
+    ``over_rows`` is what counts of several rows are together: their sum, or where the same children come again in each
+    row their largest, since that many there are at least.
     """
 
     periods: Sequence[Period]
@@ -59,6 +61,7 @@ class Grid:
     breakdowns: Sequence[Sequence[int]]
     is_known: Mask
     partners: Mapping[int, int] = field(default_factory=dict)
+    over_rows: np.ufunc = np.add
 
     @property
     def is_of_states(self) -> bool:
@@ -147,7 +150,9 @@ def withheld(grid: Grid, below: int) -> Mask:
     base = grid.counts[:, rows]
     is_summed = summed[summed.sum(axis=1) > 1].any(axis=0)
     windows = [_windows(grid.periods[row]) for row in rows]
-    blocks = list(_blocks(base[:, :, 0], is_summed, windows, below))
+    # a small total of children who come again can be hidden by no sum with others: it may be of the same few
+    adds_up = is_summed if grid.over_rows is np.add else np.zeros_like(is_summed)
+    blocks = list(_blocks(base[:, :, 0], adds_up, windows, below))
     result = np.zeros((len(grid.periods), grid.counts.shape[2]), dtype=bool)
     for block in blocks:
         result |= block.withholds(summed)[:, np.newaxis]
@@ -155,7 +160,7 @@ def withheld(grid: Grid, below: int) -> Mask:
     is_told = ~np.logical_or.reduce([block.rows for block in blocks if block.is_open] or [np.zeros(len(rows), bool)])
     for columns in grid.breakdowns:
         parts = _with_remainder(base[:, :, list(columns)], base[:, :, 0])
-        for patch in _rectangles(parts, atoms, is_told, is_summed, windows, below, grid.partners):
+        for patch in _rectangles(parts, atoms, is_told, is_summed, windows, below, grid):
             gone = patch.withholds(summed)[:, np.newaxis]
             kept = patch.columns[: len(columns)]
             result[:, np.array(columns)[kept]] |= gone
@@ -226,12 +231,12 @@ def _deficit(sums: Counts, below: int) -> int:
     return int(np.where((sums > 0) & (sums < below), below - sums, 0).sum())
 
 
-def _best(places: NDArray[np.int64], sums: Counts, counts: Counts, below: int) -> np.int64:
+def _best(places: NDArray[np.int64], sums: Counts, counts: Counts, below: int, joined: np.ufunc = np.add) -> np.int64:
     """Which row or column to withhold besides: the one that lets the sums lack least, of those that with least lost.
 
-    ``counts`` has each place's in its last axis, as in ``places``; ``sums`` are what they are added to.
+    ``counts`` has each place's in its last axis, as in ``places``; ``sums`` are what they are added, or ``joined``, to.
     """
-    with_each = sums[..., np.newaxis] + counts
+    with_each = joined(sums[..., np.newaxis], counts)
     axes = tuple(range(counts.ndim - 1))
     lacks = np.where((with_each > 0) & (with_each < below), below - with_each, 0).sum(axis=axes)
     return np.int64(places[np.lexsort((places, counts.sum(axis=axes), lacks))[0]])
@@ -244,13 +249,14 @@ def _rectangles(
     is_summed: Mask,
     windows: Windows,
     below: int,
-    partners: Mapping[int, int],
+    grid: Grid,
 ) -> Iterator[_Patch]:
     """The rectangles that hide every small count of one breakdown (``parts``: measures x rows x columns)."""
     told = [atom for atom in atoms if (atom & is_told).any()]
     if not told:
         return
-    sums = np.stack([parts[:, atom].sum(axis=1) for atom in told], axis=1)
+    partners, over_rows = grid.partners, grid.over_rows
+    sums = np.stack([over_rows.reduce(parts[:, atom], axis=1) for atom in told], axis=1)
     left = _is_small(sums, below)
     moved = np.array([bool((atom & is_summed).any()) for atom in told])
     for position in np.flatnonzero(left.any(axis=1) & ~moved):
@@ -264,26 +270,26 @@ def _rectangles(
         return _Patch(np.logical_or.reduce([told[row] for row in rows]), columns, is_open)
 
     for is_widest, inside in _each_window(summed_atoms, windows):
-        usable = ~_is_small(sums[:, inside].sum(axis=1), below)
+        usable = ~_is_small(over_rows.reduce(sums[:, inside], axis=1), below)
         small = np.zeros_like(left)
         small[inside] = left[inside] & usable
-        if small.any() and (grown := _grow_rectangle(sums, inside, small, usable, below)):
+        if small.any() and (grown := _grow_rectangle(sums, inside, small, usable, below, over_rows)):
             yield patch(*grown, is_open=False)
             left &= ~small
         if is_widest and left[inside].any():
             small = np.zeros_like(left)
             small[inside] = left[inside]
-            for rows, columns, is_open in _with_a_lump(sums, inside, small, usable, below):
+            for rows, columns, is_open in _with_a_lump(sums, inside, small, usable, below, over_rows):
                 yield patch(rows, columns, is_open)
             left &= ~small
 
 
 def _with_a_lump(
-    sums: Counts, inside: Sequence[int], small: Mask, usable: Mask, below: int
+    sums: Counts, inside: Sequence[int], small: Mask, usable: Mask, below: int, over_rows: np.ufunc
 ) -> list[tuple[NDArray[np.int64], Mask, bool]]:
     """The patches where some columns are small over the whole window: these are told only lumped together."""
     lump = np.asarray(small.any(axis=0)) & ~usable
-    over_window = sums[:, inside].sum(axis=1)
+    over_window = over_rows.reduce(sums[:, inside], axis=1)
     while lump.any() and _is_small(over_window[:, lump].sum(axis=1), below) and not lump.all():
         spare = np.flatnonzero(~lump)
         lump[_best(spare, over_window[:, lump].sum(axis=1), over_window[:, spare], below)] = True
@@ -295,7 +301,7 @@ def _with_a_lump(
     hidden = np.asarray(small[:, lump].any(axis=1))
     patches: list[tuple[NDArray[np.int64], Mask, bool]] = []
     if left.any():
-        grown = _grow_rectangle(lumped, inside, left, np.ones(len(alone) + 1, dtype=bool), below)
+        grown = _grow_rectangle(lumped, inside, left, np.ones(len(alone) + 1, dtype=bool), below, over_rows)
         if grown is None:
             rows, columns = np.flatnonzero(small.any(axis=1)), np.asarray(small.any(axis=0))
             return [(rows, _grow_columns(sums, rows, columns, below), True)]
@@ -350,7 +356,7 @@ def _grow_columns(sums: Counts, rows: NDArray[np.int64], columns: Mask, below: i
 
 
 def _grow_rectangle(
-    sums: Counts, inside: Sequence[int], small: Mask, usable: Mask, below: int
+    sums: Counts, inside: Sequence[int], small: Mask, usable: Mask, below: int, over_rows: np.ufunc
 ) -> tuple[NDArray[np.int64], Mask] | None:
     """The least rectangle found around the small counts whose every row and column is 0 or at least the threshold."""
     rows = np.flatnonzero(small.any(axis=1))
@@ -359,11 +365,11 @@ def _grow_rectangle(
         columns = _grow_columns(sums, rows, columns, below, usable)
         if _is_small(sums[:, rows][:, :, columns].sum(axis=2), below).any():
             return None
-        column_sums = sums[:, rows][:, :, columns].sum(axis=1)
+        column_sums = over_rows.reduce(sums[:, rows][:, :, columns], axis=1)
         if not _is_small(column_sums, below).any():
             return rows, columns
         spare = np.setdiff1d(inside, rows)
         if not len(spare):
             return None
         counts = sums[:, spare][:, :, columns].swapaxes(1, 2)
-        rows = np.sort(np.append(rows, _best(spare, column_sums, counts, below)))
+        rows = np.sort(np.append(rows, _best(spare, column_sums, counts, below, over_rows)))

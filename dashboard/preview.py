@@ -95,7 +95,9 @@ class Begins(_Strict):
 
 
 class PublishedTable(_Strict):
-    """One file of the release. ``all`` is topic and breakdown of the row of everybody; ``left_out`` says why.
+    """One file of the release. ``all`` is topic and breakdown of the row of everybody.
+
+    ``doubts`` says by topic in what DfE may count otherwise than its guidance says.
 
     ``years_before`` earlier years follow the latest, of everybody alone but for the ``years_broken_down`` nearest ones,
     as DfE has them. ``begins`` says from when on the records tell them, ``undated`` why they never do.
@@ -107,12 +109,18 @@ class PublishedTable(_Strict):
     where: str = "true"
     all: tuple[str, str]
     breakdowns: tuple[Breakdown, ...]
-    left_out: dict[str, str] = {}
+    doubts: dict[str, str] = {}
     years_before: int = 0
     years_broken_down: int = 0
     begins: Begins | None = None
     undated: str | None = None
     columns: tuple[Column | SharedColumns, ...]
+
+    @model_validator(mode="after")
+    def _doubts_what_it_gives(self) -> PublishedTable:
+        if not self.doubts.keys() <= {breakdown.topic for breakdown in self.breakdowns}:
+            raise ValueError(f"{self.file} doubts a breakdown that it does not give")
+        return self
 
     @model_validator(mode="after")
     def _tells_the_years_before(self) -> PublishedTable:
@@ -368,8 +376,6 @@ def _not_held(tables: PublishedTables, year: int) -> Iterator[NotHeld]:
         for column in tables.columns_of(table):
             if column.not_held is not None:
                 yield NotHeld(table.file, _named(column.name, year), column.not_held)
-        for topic, reason in table.left_out.items():
-            yield NotHeld(table.file, f"breakdown by {topic}", reason)
 
 
 def _write(path: Path, headings: list[str], rows: list[tuple[Any, ...]]) -> None:
@@ -408,5 +414,12 @@ def _readme(preview: Preview) -> str:
         "",
         "What our records cannot give:",
         *(f"- {gap.file}, {gap.column}: {gap.reason}." for gap in preview.not_held),
+        "",
+        "To be read with care:",
+        *(
+            f"- {table.file}, by {topic}: {doubt}."
+            for table in published_tables().files
+            for topic, doubt in table.doubts.items()
+        ),
     ]
     return "\n".join(lines) + "\n"

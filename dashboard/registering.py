@@ -144,6 +144,7 @@ def _catalogue_rows(catalogue: Catalogue) -> list[dict[str, object]]:
                     "numerator_sum",
                     "denominator",
                     "denominator_sum",
+                    "children",
                     "benchmark",
                 }
             )

@@ -1,7 +1,8 @@
 -- One row per indicator and complete month that has a figure: the control limits, and whether the month is a signal or
 -- noise, by the rules of NHS England's "Making Data Count" (statistical process control). Made from the figures as this
--- audience is shown them. A percentage has the limits of a p-chart, which are wider where it is of fewer; anything else
--- those of an XmR chart (2.66 times the mean moving range). Of fewer than 12 months nothing can be said.
+-- audience is shown them. A percentage of children has the limits of a p-chart, which are wider where it is of fewer;
+-- anything else those of an XmR chart (2.66 times the mean moving range): the sessions of one child go together, so they
+-- are not as many chances. Of fewer than 12 months nothing can be said.
 create or replace table dashboard.signal_{audience} as
 with months as (
     select
@@ -13,6 +14,7 @@ with months as (
         indicator.denominator,
         catalogue.direction,
         catalogue.unit,
+        catalogue.is_person_count,
         indicator.value - lag(indicator.value) over w as step
     from dashboard.indicator_{audience} as indicator
     inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
@@ -41,7 +43,7 @@ limits as (
     select
         *,
         case
-            when unit = 'percent' then 300 * sqrt(mean / 100 * (1 - mean / 100) / denominator)
+            when unit = 'percent' and is_person_count then 300 * sqrt(mean / 100 * (1 - mean / 100) / denominator)
             else 2.66 * moving_range
         end as reach,
         sign(value - mean)::integer as side,

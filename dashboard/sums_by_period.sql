@@ -18,7 +18,8 @@ months as (
         breakdown,
         breakdown_value,
         numerator,
-        denominator
+        denominator,
+        children
     from counted_month
     union all
     select
@@ -27,7 +28,8 @@ months as (
         'all' as breakdown,
         'all' as breakdown_value,
         0 as numerator,
-        if(measure.has_denominator, 0, null) as denominator
+        if(measure.has_denominator, 0, null) as denominator,
+        null as children
     from measure
     inner join starts on measure.indicator_id = starts.indicator_id
     inner join month_end on starts.first_month <= month_end.month
@@ -58,7 +60,8 @@ sums as (
         months.breakdown,
         months.breakdown_value,
         sum(months.numerator) as numerator,
-        sum(months.denominator) as denominator
+        sum(months.denominator) as denominator,
+        sum(months.children)::bigint as children
     from measure
     inner join months on measure.indicator_id = months.indicator_id
     inner join period
@@ -96,5 +99,6 @@ select
         when unit = 'rate_per_10000' then 10000 * numerator::double / nullif(denominator, 0)
         when unit = 'weeks' then numerator::double / nullif(denominator, 0) / 7
         else numerator::double / nullif(denominator, 0)
-    end as value
+    end as value,
+    children
 from sums;

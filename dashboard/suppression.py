@@ -33,13 +33,20 @@ IS_MEAN = (
 )
 """A figure for each of so many, whose sum is no count of children."""
 
-# What counts persons, and means over persons: who reads how many a mean is over counts children.
+ABOUT_CHILDREN = "(select distinct indicator_id from dashboard.indicator where children is not null)"
+"""The indicators that count something of children's, such as sessions, with how many children it is about."""
+
+# What counts persons, means over persons (who reads how many a mean is over counts children), and what is about some.
 CELLS = f"""
     with persons as (
-        select indicator.*, indicator.rowid as figure, catalogue.unit
+        select
+            indicator.*,
+            indicator.rowid as figure,
+            catalogue.unit,
+            indicator.indicator_id in {ABOUT_CHILDREN} as is_about_children
         from dashboard.indicator
         inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
-        where catalogue.is_person_count or {IS_MEAN}
+        where catalogue.is_person_count or {IS_MEAN} or is_about_children
     ),
 
     -- a value with nothing in a period may have no row there; where it has to be withheld it needs one
@@ -47,6 +54,7 @@ CELLS = f"""
         select
             periods.indicator_id,
             periods.unit,
+            periods.is_about_children,
             periods.period_kind,
             periods.period_start,
             periods.period_end,
@@ -54,7 +62,15 @@ CELLS = f"""
             columns.breakdown,
             columns.breakdown_value
         from (
-            select distinct indicator_id, unit, period_kind, period_start, period_end, is_complete from persons
+            select distinct
+                indicator_id,
+                unit,
+                is_about_children,
+                period_kind,
+                period_start,
+                period_end,
+                is_complete
+            from persons
         ) as periods
         inner join (
             select distinct indicator_id, breakdown, breakdown_value from persons
@@ -75,7 +91,8 @@ CELLS = f"""
         places.*,
         persons.figure,
         persons.numerator,
-        persons.denominator
+        persons.denominator,
+        persons.children
     from places
     left join persons
         on
@@ -90,13 +107,17 @@ CELLS = f"""
 
 @dataclass(frozen=True)
 class _Indicator:
-    """One indicator's counts: its measures (each periods x columns), and which cell stands where (-1: none)."""
+    """One indicator's counts: its measures (each periods x columns), and which cell stands where (-1: none).
+
+    With ``is_about_children`` the measure is how many children its figures are about, again in each period.
+    """
 
     indicator_id: str
     periods: Sequence[Period]
     columns: Sequence[tuple[str, str]]
     measures: tuple[Counts, ...]
     cells: NDArray[np.int64]
+    is_about_children: bool
 
 
 def suppress(connection: duckdb.DuckDBPyConnection, board: DisclosureControl, public: DisclosureControl) -> None:
@@ -178,24 +199,29 @@ def _indicators(connection: duckdb.DuckDBPyConnection) -> Iterator[_Indicator]:
                 partition by indicator_id order by breakdown <> 'all', breakdown, breakdown_value
             ) - 1 as place,
             coalesce(numerator, 0) as numerator,
-            coalesce(denominator, 0) as denominator
+            coalesce(denominator, 0) as denominator,
+            coalesce(children, 0) as children
         from cell
         order by indicator_id
         """
     ).fetchnumpy()
     first = 0
-    for name, unit, cells in connection.execute(
-        "select indicator_id, unit, count(*) from cell group by indicator_id, unit order by indicator_id"
+    for name, unit, is_about_children, cells in connection.execute(
+        "select indicator_id, unit, is_about_children, count(*) from cell group by all order by indicator_id"
     ).fetchall():
         mine = slice(first, first + cells)
         first += cells
-        yield _indicator(
-            name, unit, periods[name], columns[name], {key: values[mine] for key, values in arrays.items()}
-        )
+        counts = {key: values[mine] for key, values in arrays.items()}
+        yield _indicator(name, unit, is_about_children, periods[name], columns[name], counts)
 
 
 def _indicator(
-    name: str, unit: str, periods: list[Period], columns: list[tuple[str, str]], arrays: dict[str, NDArray[Any]]
+    name: str,
+    unit: str,
+    is_about_children: bool,
+    periods: list[Period],
+    columns: list[tuple[str, str]],
+    arrays: dict[str, NDArray[Any]],
 ) -> _Indicator:
     places = (arrays["period"], arrays["place"])
 
@@ -206,13 +232,15 @@ def _indicator(
 
     numerator, denominator = spread(arrays["numerator"]), spread(arrays["denominator"])
     match unit:
+        case _ if is_about_children:
+            measures: tuple[Counts, ...] = (spread(arrays["children"]),)
         case "percent":
-            measures: tuple[Counts, ...] = (numerator, np.clip(denominator - numerator, 0, None))
+            measures = (numerator, np.clip(denominator - numerator, 0, None))
         case "count" | "rate_per_10000":
             measures = (numerator,)
         case _:  # a mean: what must be hidden is of how few it is
             measures = (denominator,)
-    return _Indicator(name, periods, columns, measures, spread(arrays["cell"], -1))
+    return _Indicator(name, periods, columns, measures, spread(arrays["cell"], -1), is_about_children)
 
 
 @dataclass(frozen=True)
@@ -238,6 +266,8 @@ def _parts_of(indicator: _Indicator) -> list[_Part]:
     known = np.ones((len(indicator.measures), len(indicator.periods)), dtype=bool)
     grid = Grid(indicator.periods, np.stack(indicator.measures), [], known)
     signatures = [_signature(indicator, measure) for measure in indicator.measures]
+    if indicator.is_about_children:  # how many they are is told nowhere, so nothing else tells of it
+        return [_Part(indicator, indicator.measures, False, frozenset([indicator.indicator_id.encode()]))]
     if len(indicator.measures) == 1:
         return [_Part(indicator, indicator.measures, False, frozenset(signatures))]
     whole = np.add(*indicator.measures)
@@ -300,7 +330,8 @@ def _grid_of(family: Sequence[_Part]) -> tuple[Grid, list[tuple[list[int], list[
     breakdowns: dict[str, list[int]] = {}
     for position, (breakdown, _) in enumerate(columns[1:], start=1):
         breakdowns.setdefault(breakdown, []).append(position)
-    return Grid(periods, np.stack(measures), list(breakdowns.values()), np.stack(known), partners), places
+    over_rows = np.maximum if family[0].indicator.is_about_children else np.add
+    return Grid(periods, np.stack(measures), list(breakdowns.values()), np.stack(known), partners, over_rows), places
 
 
 def _differences(measures: Sequence[Counts], known: Sequence[Mask]) -> list[tuple[Counts, Counts, Mask]]:
@@ -340,7 +371,8 @@ def _published(audience: str, round_to: int) -> str:
             indicator.*,
             catalogue.unit,
             {IS_MEAN} as is_mean,
-            (catalogue.is_person_count or is_mean) and {str(round_to > 1).lower()} as is_rounded,
+            (catalogue.is_person_count or is_mean or indicator.indicator_id in {ABOUT_CHILDREN})
+            and {str(round_to > 1).lower()} as is_rounded,
             coalesce(pattern.{audience}, false) as is_withheld
         from dashboard.indicator
         inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
@@ -379,6 +411,11 @@ def _published(audience: str, round_to: int) -> str:
                 when unit = 'percent' then 100.0 * {rounded("numerator")} / nullif({rounded("denominator")}, 0)
                 else value * {rounded("numerator")} / numerator
             end as value,
+            case
+                when is_withheld then null
+                when is_rounded then {rounded("children")}
+                else children
+            end as children,
             case when not is_withheld and not is_rounded then first_published_value end as first_published_value,
             first_published_at,
             is_revised and not is_withheld as is_revised,
@@ -415,7 +452,8 @@ def _published(audience: str, round_to: int) -> str:
             case when now.unit = 'percent' and now.numerator between 0 and now.denominator and now.denominator > 0
                 then now.numerator / now.denominator
             end as share,
-            {Z_95} * {Z_95} / now.denominator as spread
+            -- the sessions of one child go together, so the interval is that of as many children
+            {Z_95} * {Z_95} / nullif(coalesce(now.children, now.denominator), 0) as spread
         from cells as now
         left join cells as before
             on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Protocol
 
@@ -43,6 +44,16 @@ BREAKDOWNS = {
     "social_care_status": "Social care",
 }
 
+VALUES_IN_ORDER = {
+    "age_band": ("Under 5", "5 to 10", "11 to 15", "16 to 18", "19 to 25"),
+    "phase": ("Early years", "Primary", "Secondary", "Post-16"),
+    "delay": ("Up to 3 months", "3 to 6 months", "6 to 12 months", "Over a year"),
+    "grade": ("Outstanding", "Good", "Requires improvement", "Inadequate"),
+}
+"""The values of breakdowns that have an order other than the alphabet's."""
+LAST_VALUES = ("Other", "Not known")
+ABBREVIATIONS = {"bi", "cin", "cme", "dfe", "ehc", "ehe", "gias", "la", "nccis", "sen", "ssd", "ssda903"}
+
 
 class Measure(Protocol):
     """What has a unit and a side that is good: an indicator of an edition or of the catalogue."""
@@ -64,6 +75,24 @@ def unit_name(unit: str) -> str:
 def breakdown_name(breakdown: str) -> str:
     """The breakdown as a heading says it."""
     return BREAKDOWNS.get(breakdown, breakdown.replace("_", " ").capitalize())
+
+
+def name_in_words(name: str) -> str:
+    """A team's or an extract's name as people write it: SEN team, School census."""
+    words = [word.upper() if word in ABBREVIATIONS else word for word in name.split("_")]
+    return " ".join(words)[:1].upper() + " ".join(words)[1:]
+
+
+def values_in_order(breakdown: str, values: Iterable[str]) -> list[str]:
+    """The values of a breakdown as a reader looks for them: the youngest first, what is not known last."""
+    known = VALUES_IN_ORDER.get(breakdown, ())
+
+    def place(value: str) -> tuple[int, int, str]:
+        if value in LAST_VALUES:
+            return 1, LAST_VALUES.index(value), value
+        return 0, known.index(value) if value in known else len(known), value
+
+    return sorted(values, key=place)
 
 
 def day_name(day: date | None) -> str:
@@ -105,17 +134,19 @@ def change_in_words(indicator: Indicator, change: float | None) -> str:
 
 
 def target_in_words(measure: Measure, target: float | None) -> str:
-    """The target in its unit, with which side of it is good."""
+    """The target in its unit, with which side of it is good where there is more than one."""
     if target is None:
         return "–"
     number = f"{target:,.0f}" if float(target).is_integer() else f"{target:,.1f}"
     text = {"percent": f"{number}%", "pounds": f"£{number}"}.get(measure.unit, number)
+    if (measure.direction == "lower" and not target) or (measure.unit == "percent" and target >= 100):
+        return text
     return text + {"higher": " or more", "lower": " or less"}.get(measure.direction, "")
 
 
 def of_how_many(figure: Figure) -> str:
-    """Numerator and denominator, where both may be told."""
-    if figure.numerator is None or figure.denominator is None:
+    """Numerator and denominator, where both may be told and there is anybody."""
+    if figure.numerator is None or not figure.denominator:
         return ""
     return f"{figure.numerator:,} of {figure.denominator:,}"
 

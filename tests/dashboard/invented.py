@@ -15,7 +15,7 @@ INDICATOR_COLUMNS = """
     indicator_id varchar, period_kind varchar, period_start date, period_end date, is_complete boolean,
     breakdown varchar, breakdown_value varchar, numerator bigint, denominator bigint, value double, target double,
     benchmark double, benchmark_name varchar, rag varchar, change double, change_on_year double,
-    first_published_value double, first_published_at timestamp, is_revised boolean
+    first_published_value double, first_published_at timestamp, is_revised boolean, children bigint
 """
 CATALOGUE_COLUMNS = """
     indicator_id varchar, position integer, theme varchar, priority varchar, name varchar, question varchar,
@@ -146,7 +146,7 @@ def invented_indicators(
             select
                 *,
                 coalesce(100 * numerator / nullif(denominator, 0), case when denominator is null then numerator end),
-                null, null, null, 'none', null, null, null, null, false
+                null, null, null, 'none', null, null, null, null, false, null
             from figures
             """
         )

@@ -339,6 +339,7 @@ class Recount:
         e = e[(e.census_date <= self.as_at) & (e.enrol_status != "G")].copy()
         e["missed"] = e.sessions_authorised.fillna(0) + e.sessions_unauthorised.fillna(0)
         e["sessions_possible"] = e.sessions_possible.fillna(0)
+        e["child_id"] = self.child_of("upn", e.upn + "/" + e.birth_date.dt.strftime("%Y-%m-%d"))
         return e
 
     @cached_property
@@ -737,6 +738,7 @@ class Recount:
             "plans_issued_in_20_weeks": a,
             "review_decision_in_4_weeks": self.reviews.plan_id.map(of_plan),
             "reviews_on_time": self.cycles.plan_id.map(of_plan),
+            **dict.fromkeys(("attendance_ehc_plan", "attendance_sen_support"), self.enrolments.child_id),
         }
 
     @cached_property

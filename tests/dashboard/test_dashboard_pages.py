@@ -38,6 +38,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     with invented_edition(seed=7, months=36, monthly=60) as connection:
         connection.execute("update indicator_board set rag = 'red' where indicator_id = 'timeliness0'")
+        connection.execute(
+            "update indicator_board set breakdown_value = 'Speech, language and communication needs' "
+            "where breakdown = 'need' and breakdown_value = (select min(breakdown_value) from indicator_board "
+            "where breakdown = 'need')"
+        )
         publish_tables(connection, folder)
     write_pages(folder, COMMENTS, tmp_path_factory.mktemp("drawings"))
     return folder
@@ -109,6 +114,23 @@ def test_every_page_pack_and_workbook_is_one_exposure_of_the_warehouse(published
     made = [path.relative_to(published) for path in sites if path.suffix in (".html", ".pdf", ".xlsx")]
     assert [str(path) for path in made if sum(path.match(page) for page in pages) != 1] == []
     assert [page for page in pages if not any(path.match(page) for path in made)] == []
+
+
+def test_no_label_of_a_chart_is_cut_off_by_the_edge_of_it(published: Path, open_page: Opener) -> None:
+    """Also where the reader's computer has not the font that the chart was measured in."""
+    opened = open_page(size=DESKTOP).page
+    opened.goto(address(published, "board", "indicators/timeliness0.html"))
+    cut = opened.evaluate(
+        """() => [...document.querySelectorAll('svg.chart')].flatMap(chart => {
+            const edge = chart.getBoundingClientRect();
+            return [...chart.querySelectorAll('text')].filter(text => {
+                const place = text.getBoundingClientRect();
+                return place.left < edge.left || place.right > edge.right;
+            }).map(text => text.textContent);
+        })"""
+    )
+    assert cut == []
+    assert "Speech, language" in (opened.locator("svg.chart").last.text_content() or "")
 
 
 def test_each_chart_is_an_image_with_a_name_and_a_description(published: Path, open_page: Opener) -> None:

@@ -89,7 +89,8 @@ def test_what_happens_is_counted_the_same_in_every_period(borough: Borough) -> N
 @pytest.mark.parametrize("breakdown", PEOPLE_BREAKDOWNS)
 def test_what_happens_is_counted_the_same_of_each_group(borough: Borough, breakdown: str) -> None:
     first = borough.grouped[borough.grouped.breakdown == breakdown]
-    values = set()
+    shown_by = {i.id for i in CATALOGUE.indicators if breakdown in i.breakdowns}
+    of_one_group = set()
     for name, child in borough.recount.who_is_counted.items():
         flow = borough.flows[name]
         group = borough.recount.groups(child.reindex(flow.index), flow.day)[breakdown]
@@ -99,6 +100,7 @@ def test_what_happens_is_counted_the_same_of_each_group(borough: Borough, breakd
             is_counted = start.isin(of_kind.period_start)
             sums = flow[is_counted].astype({"num": float, "den": float}).groupby([start, group])[["num", "den"]].sum()
             expected = {cell: (row.num, row.den) for cell, row in sums.iterrows() if row.num or row.den}
+            expected = expected if name in shown_by else {}
             cells = first[(first.indicator_id == name) & (first.period_kind == kind)]
             found = {
                 (row.period_start, row.breakdown_value): (
@@ -108,8 +110,29 @@ def test_what_happens_is_counted_the_same_of_each_group(borough: Borough, breakd
                 for row in cells.itertuples()
             }
             assert found == expected, (name, kind)
-            values |= {value for _, value in found}
-    assert len(values) > 1
+            if kind == "calendar_year" and name in shown_by and len({value for _, value in found}) < 2:
+                of_one_group.add(name)
+    # few plans are issued in a small borough, and in one of the three of no child that social care knows
+    assert of_one_group <= ({"plans_issued_in_20_weeks"} if breakdown == "social_care_status" else set())
+
+
+def test_the_children_behind_the_sessions_are_counted_the_same_by_census_in_all_and_of_each_group(
+    borough: Borough,
+) -> None:
+    recount = borough.recount
+    e = recount.enrolments[recount.enrolments.sessions_possible > 0]
+    month = e.census_date.dt.to_period("M").dt.start_time
+    groups = recount.groups(e.child_id, e.census_date).assign(all="all")
+    for name, code in (("attendance_ehc_plan", "E"), ("attendance_sen_support", "K")):
+        first: Frame = pd.concat([borough.counted, borough.grouped])
+        first = first[(first.indicator_id == name) & (first.period_kind == "month") & (first.denominator > 0)]
+        shown_by = next(i.breakdowns for i in CATALOGUE.indicators if i.id == name)
+        for breakdown in ("all", *shown_by):
+            of_code = e[e.sen_provision == code]
+            # all that are nobody known count as one
+            expected = of_code.child_id.fillna("nobody").groupby([month, groups[breakdown]]).nunique().to_dict()
+            cells = first[first.breakdown == breakdown].set_index(["period_start", "breakdown_value"])
+            assert cells.children.to_dict() == expected, (name, breakdown)
 
 
 def test_plans_in_force_are_counted_the_same_of_each_group_at_the_end_of_every_month_of_two_years(

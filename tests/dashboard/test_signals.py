@@ -29,12 +29,14 @@ def signals(
     *,
     direction: str = "higher",
     of: Sequence[int] | None = None,
+    is_of_children: bool = True,
 ) -> list[tuple[str, str | None]]:
-    """The signal and the rule of each month of a series; with ``of``, of percentages of so many."""
+    """The signal and the rule of each month of a series; with ``of``, of percentages of so many children, or not."""
     unit = "percent" if of else "weeks"
     connection.execute(
-        "insert into dashboard.indicator_catalogue (indicator_id, unit, direction) values ('x', ?, ?)",
-        [unit, direction],
+        "insert into dashboard.indicator_catalogue (indicator_id, unit, direction, is_person_count) "
+        "values ('x', ?, ?, ?)",
+        [unit, direction, is_of_children],
     )
     for i, value in enumerate(values):
         connection.execute(
@@ -89,3 +91,11 @@ def test_a_percentage_of_few_has_wider_limits(connection: duckdb.DuckDBPyConnect
 
 def test_fewer_than_twelve_months_say_nothing(connection: duckdb.DuckDBPyConnection) -> None:
     assert signals(connection, [*STEADY[:10], 90]) == []
+
+
+def test_a_percentage_of_very_many_sessions_is_told_from_noise_by_how_much_it_varies(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """The sessions of one child go together: 47 % of 10,000 among such months is no signal, of children it were one."""
+    of_sessions = signals(connection, STEADY, of=[10_000] * len(STEADY), is_of_children=False)
+    assert {signal for signal, _ in of_sessions} == {"common cause"}

@@ -281,6 +281,36 @@ def test_what_few_places_cost_on_average_is_withheld_like_any_mean() -> None:
     assert (values, denominators) == (0, 0)
 
 
+def test_the_sessions_of_few_children_are_withheld_by_how_many_the_children_are() -> None:
+    with invented_indicators(seed=11, months=14, monthly=25) as connection:
+        connection.execute(
+            "update dashboard.indicator_catalogue set unit = 'percent', is_person_count = false "
+            "where indicator_id = 'waits0'"
+        )
+        connection.execute(
+            "update dashboard.indicator set children = denominator, numerator = 113 * denominator, "
+            "denominator = 120 * denominator, value = 113 / 1.2 where indicator_id = 'waits0'"
+        )
+        suppress(connection, BOARD, PUBLIC)
+        figures = connection.execute(
+            """
+            select exact.children between 1 and 4, board.suppressed, board.shown, board.upper - board.lower > 25,
+                public.numerator % 5, public.suppressed >= board.suppressed
+            from dashboard.indicator_board as board
+            inner join dashboard.indicator as exact
+                using (indicator_id, period_kind, period_start, period_end, breakdown, breakdown_value)
+            inner join dashboard.indicator_public as public
+                using (indicator_id, period_kind, period_start, period_end, breakdown, breakdown_value)
+            where indicator_id = 'waits0' and exact.children > 0
+            """
+        ).fetchall()
+    assert {(suppressed, shown) for few, suppressed, shown, *_ in figures if few} == {(True, "[c]")}
+    assert (False, "94.2%") in {(suppressed, shown) for few, suppressed, shown, *_ in figures if not few}
+    assert {is_wide for _, suppressed, _, is_wide, *_ in figures if not suppressed} == {True, False}
+    assert {rest for *_, rest, _ in figures} == {None, 0}
+    assert all(is_kept for *_, is_kept in figures)
+
+
 def test_the_public_has_the_public_indicators_alone(borough: duckdb.DuckDBPyConnection) -> None:
     names = borough.execute("select distinct indicator_id from dashboard.indicator_public order by all").fetchall()
     assert names == [("active0",), ("issued0",), ("timeliness0",), ("visited0",), ("waits0",)]
@@ -317,6 +347,72 @@ def test_a_large_months_figures_are_all_shown() -> None:
         suppress(connection, BOARD, PUBLIC)
         connection.execute("delete from dashboard.indicator_public where indicator_id = 'visited0'")  # a small share
         assert withheld_cells(connection, "public") == 0
+
+
+CENSUSES = [date(2025, 1, 1), date(2025, 5, 1), date(2025, 10, 1), date(2026, 1, 1), date(2026, 5, 1)]
+
+
+def terms_of(children: np.ndarray) -> Grid:
+    """What is about children at five censuses (children x censuses: two breakdowns' values, or -1 where absent)."""
+    last = [start + timedelta(days=30) for start in CENSUSES]
+    spans = [("month", start, end) for start, end in zip(CENSUSES, last, strict=True)]
+    spans += [("calendar_year", date(2025, 1, 1), date(2025, 12, 31)), ("calendar_year", date(2026, 1, 1), last[4])]
+    spans += [("academic_year", date(2024, 9, 1), date(2025, 8, 31)), ("academic_year", date(2025, 9, 1), last[4])]
+    spans += [("year_to_date", date(end.year, 1, 1), end) for end in last]
+    is_here = children[:, :, 0] >= 0
+    columns = [is_here, *(is_here & (children[:, :, b] == v) for b, values in ((0, 2), (1, 3)) for v in range(values))]
+    table = np.stack([column.sum(axis=0) for column in columns], axis=1)
+    rows = [[i for i, s in enumerate(CENSUSES) if start <= s <= end] for _, start, end in spans]
+    counts = np.stack([table[row].sum(axis=0) for row in rows])[np.newaxis]
+    known = np.ones(counts.shape[:2], dtype=bool)
+    return Grid([Period(*span) for span in spans], counts, [[1, 2], [3, 4, 5]], known, over_rows=np.maximum)
+
+
+def is_worked_out(target: np.ndarray, known: np.ndarray) -> bool:
+    """Whether sums that are known give the target by adding and subtracting."""
+    return bool(np.linalg.matrix_rank(np.vstack([known, target])) == np.linalg.matrix_rank(known))
+
+
+@pytest.mark.parametrize("below", [5, 8])
+def test_no_figure_about_fewer_children_is_told_though_they_come_again_at_every_census(below: int) -> None:
+    """The sessions of few children, in any period, are not given by those that are published, added and subtracted."""
+    rng = np.random.default_rng(883)
+    withheld_figures = shown_figures = 0
+    for _ in range(150):
+        number = int(rng.integers(1, 45))
+        values = np.stack([rng.integers(0, 2, (number, 1)) * np.ones((1, 5), int), rng.integers(0, 3, (number, 5))], 2)
+        values[:, :, 0] *= rng.random((number, 1)) < 0.5  # one group is small
+        values[rng.random((number, 5)) < 0.15] = -1
+        grid = terms_of(values)
+        hidden = withheld(grid, below)
+        rows, summed = incidence(grid)
+        assert rows == list(range(5))
+
+        def sum_of(period: int, column: int, summed: np.ndarray = summed) -> np.ndarray:
+            place = np.zeros(6)
+            place[column] = 1
+            return np.outer(summed[period], place).ravel()
+
+        identities = [
+            sum(sum_of(row, column) for column in breakdown) - sum_of(row, 0)
+            for row in rows
+            for breakdown in grid.breakdowns
+        ]
+        places = [(period, column) for period in range(len(grid.periods)) for column in range(6)]
+        known = np.stack([*identities, *(sum_of(*place) for place in places if not hidden[place])])
+        for period, column in places:
+            here = values[:, summed[period]]
+            is_here = here[:, :, 0] >= 0
+            if column:
+                is_here = is_here & ((here[:, :, 0] == column - 1) if column < 3 else (here[:, :, 1] == column - 3))
+            children = int(is_here.any(axis=1).sum())
+            shown_figures += not hidden[period, column]
+            if 0 < children < below:
+                withheld_figures += 1
+                assert hidden[period, column]
+                assert not is_worked_out(sum_of(period, column), known)
+    assert withheld_figures > 500
+    assert shown_figures > 500
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

@@ -12,7 +12,8 @@ with counts as (
         breakdown_value,
         numerator,
         denominator,
-        value
+        value,
+        children
     from {{ ref('int_indicator_count') }}
     union all
     select
@@ -25,7 +26,8 @@ with counts as (
         breakdown_value,
         numerator,
         denominator,
-        value
+        value,
+        children
     from {{ ref('int_indicator_count_of_records') }}
 ),
 
@@ -77,7 +79,8 @@ cells as (
         breakdown_value,
         numerator,
         denominator,
-        value
+        value,
+        children
     from counts
     union all
     select
@@ -90,7 +93,8 @@ cells as (
         published.breakdown_value,
         published.numerator,
         published.denominator,
-        published.value
+        published.value,
+        null as children
     from published
     cross join {{ source('landing', 'run') }} as run
     where published.is_of_today and published.period_end < run.as_at
@@ -106,7 +110,8 @@ cells as (
         published.breakdown_value,
         0 as numerator,
         if(published.has_denominator, 0, null) as denominator,
-        if(published.has_denominator, null, 0) as value
+        if(published.has_denominator, null, 0) as value,
+        null as children
     from published
     cross join {{ source('landing', 'run') }} as run
     inner join window_starts
@@ -156,6 +161,7 @@ of_periods as (
         cells.numerator,
         cells.denominator,
         cells.value,
+        cells.children,
         catalogue.direction,
         coalesce(targets.target, catalogue.target) as target,
         coalesce(
@@ -235,7 +241,8 @@ select
         now.numerator is distinct from coalesce(first.numerator, 0)
         or now.denominator is distinct from coalesce(first.denominator, if(now.denominator is null, null, 0))
         or coalesce(abs(now.value - first.value) > 1e-9, false)
-    ) as is_revised
+    ) as is_revised,
+    now.children
 from of_periods as now
 cross join {{ source('landing', 'run') }} as run
 -- left, all of them: there may be no period before, no benchmark, and nothing published yet
