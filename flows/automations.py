@@ -26,8 +26,13 @@ from flows.schedules import TOLD_FAILURE
 from warehouse.home import Home
 
 HEARTBEAT_SECONDS = 60
-SILENT_AFTER = timedelta(minutes=10)
-"""How long a run may give no sign of life, of one a minute, before it counts as crashed."""
+SILENT_AFTER = timedelta(minutes=20)
+"""How long a run may give no sign of life, of one a minute, before it counts as crashed.
+
+Of a run that its schedule made less than five minutes before it began, Prefect holds every change of state back for a
+quarter of an hour: each waits for the one before, and for the first, the run's making, no event is sent. Signs of life
+do not wait, so with less than that a run that has ended would count as silent.
+"""
 OUR_TAG = "send"
 PAGE = 200
 """How many deployments Prefect gives at a time."""

@@ -13,11 +13,12 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.events import emit_event
+from prefect.server.events.ordering import PRECEDING_EVENT_LOOKBACK
 from prefect.states import Crashed, Failed, Pending, Running, Scheduled
 
 from connectors.configuration import read_configuration
 from connectors.errors import ConfigurationError
-from flows.automations import LATE, SILENT, TITLES, register_automations
+from flows.automations import LATE, SILENT, SILENT_AFTER, TITLES, register_automations
 from flows.nightly import nightly
 from flows.schedules import TOLD_FAILURE
 from tests.flows.conftest import Channel, PrefectServer, SendHome, listening
@@ -107,6 +108,11 @@ def test_a_run_whose_process_is_gone_is_told(watched: Watched) -> None:
 def test_a_run_that_gives_no_sign_of_life_is_marked_as_crashed(watched: Watched) -> None:
     state = watched.client.read_flow_run(watched.runs["silent"]).state
     assert state is not None and state.is_crashed() and "no sign of life" in (state.message or "")
+
+
+def test_a_run_whose_end_prefect_holds_back_is_not_taken_for_silent() -> None:
+    looks_for_what_it_held = timedelta(minutes=1)
+    assert PRECEDING_EVENT_LOOKBACK + looks_for_what_it_held < SILENT_AFTER
 
 
 def test_a_run_that_failed_is_told_unless_it_has_told_so_itself(watched: Watched) -> None:
