@@ -96,7 +96,7 @@ class Certificate:
             f"CERTIFICATE OF {'ERASURE' if self.act == 'erasure' else 'RETENTION'}",
             "",
             f"On {self.at} UTC, as at {self.as_at}, {self.rows:,} rows of {self.children:,} children {done}.",
-            f"By {self.by}. Because: {self.because}",
+            f"{f'By {self.by}. ' if self.by else ''}Because: {self.because}",
             *([f"Child: {self.child_id}"] if self.child_id else []),
             "",
             "Rules",

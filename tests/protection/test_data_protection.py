@@ -132,6 +132,7 @@ def test_a_dry_run_tells_what_would_go_and_changes_nothing(borough: Borough) -> 
     assert told.rows > 10
     assert not told.is_applied
     assert "this is a dry run" in told.as_text()
+    assert "By ." not in told.as_text()
     assert hashes(borough.home.folder) == before
 
 
