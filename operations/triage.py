@@ -767,11 +767,12 @@ def _keys_of_page(
     """The keys of one page of the findings that match, and how many match in all.
 
     Where many match, walking in their order finds a page of them soonest: the state is then kept from leading the
-    search. Looking for words reads every finding until enough are found, so few are looked for but once.
+    search. Looking for words reads the findings from one end of the table to the other, and few of them but once.
     """
-    conditions = _conditions(connection, wanted)
+    has_words = bool(wanted.text and wanted.text.strip())
+    conditions = _conditions(connection, wanted, is_led_by_state=not has_words)
     keys = select(FindingRecord.finding_key)
-    if wanted.text and wanted.text.strip():
+    if has_words:
         found = connection.execute(keys.where(*conditions).limit(MANY + 1)).scalars().all()
         if len(found) <= MANY:
             page = keys.where(FindingRecord.finding_key.in_(found)).order_by(*_ORDERS[order])
