@@ -8,9 +8,7 @@ to those numbers, each written with the slips such records have. Whose they are 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -21,7 +19,7 @@ import duckdb
 import psutil
 
 from benchmarks.linkage import link
-from benchmarks.stages import LINKAGE, bare_statements
+from benchmarks.stages import LINKAGE, bare_statements, run_measured
 from flows.settings import prepare_environment
 from warehouse.home import Home
 
@@ -120,13 +118,8 @@ def prepare(home: Home, pupils: int) -> None:
     from connectors.configuration import read_configuration
     from warehouse.build import DbtProject, PointInTime, open_for_building, register_sources
 
-    for arguments in (("demo", "--children", str(pupils)), ("run",)):
-        subprocess.run(
-            [sys.executable, "-m", "flows.command_line", *arguments],
-            env={**os.environ, "SEND_HOME": str(home.folder)},
-            check=False,
-            stdout=subprocess.DEVNULL,
-        )
+    run_measured(home, "demo", "--children", str(pupils))
+    run_measured(home, "run")
     prepare_environment(home)
     configuration = read_configuration(home.folder)
     assert configuration.as_at is not None

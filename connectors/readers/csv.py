@@ -216,7 +216,8 @@ class _Rows:
         except (pa.ArrowInvalid, UnicodeEncodeError):  # too many of another width; half of a surrogate pair
             return None
         plain = PlainRows(self._next, columns, others)
-        assert plain.count == rows, "the rows read at once are not the lines there are"
+        if plain.count != rows:  # Arrow and we do not take the same for a line: ours stands
+            return None
         self._next += rows
         self._widths |= {self._width, *(len(cells) for cells in others.values())}
         if block[0] in "\r\n" or "\n\n" in block or "\n\r" in block:  # an empty line is a row without cells
