@@ -1,5 +1,13 @@
 -- One row per child. Each attribute comes from the first source that gives it: case system, census, health, social
 -- care, and then the others.
+{% set attributes = [
+    'upn', 'uln', 'nhs_number', 'surname', 'forename', 'middle_names', 'birth_date', 'sex',
+    'ethnicity', 'postcode', 'nc_year', 'first_language', 'source_extract', 'record_id', 'source_file', 'source_row',
+] %}
+{% set of_person = 'person.social_care_id, person.' ~ attributes | join(', person.') %}
+{% set first_said = [] %}
+{% for name in attributes %}{% do first_said.append('min_by(' ~ name ~ ', rank) as ' ~ name) %}{% endfor %}
+
 with linked as (
     select
         anchor_kind,
@@ -17,23 +25,7 @@ known_once as (
     select
         anchor.child_id,
         case when person.anchor_kind = 'case' then person.anchor end as case_id,
-        person.upn,
-        person.uln,
-        person.nhs_number,
-        person.social_care_id,
-        person.surname,
-        person.forename,
-        person.middle_names,
-        person.birth_date,
-        person.sex,
-        person.ethnicity,
-        person.postcode,
-        person.nc_year,
-        person.first_language,
-        person.source_extract,
-        person.record_id,
-        person.source_file,
-        person.source_row
+        {{ of_person }}
     from {{ ref('identity__person') }} as person
     inner join {{ ref('identity__anchor') }} as anchor
         on person.anchor_kind = anchor.anchor_kind and person.anchor = anchor.anchor
@@ -46,23 +38,7 @@ persons as (
         anchor.record_number as rank,
         person.anchor_kind,
         person.anchor,
-        person.upn,
-        person.uln,
-        person.nhs_number,
-        person.social_care_id,
-        person.surname,
-        person.forename,
-        person.middle_names,
-        person.birth_date,
-        person.sex,
-        person.ethnicity,
-        person.postcode,
-        person.nc_year,
-        person.first_language,
-        person.source_extract,
-        person.record_id,
-        person.source_file,
-        person.source_row
+        {{ of_person }}
     from {{ ref('identity__person') }} as person
     inner join {{ ref('identity__anchor') }} as anchor
         on person.anchor_kind = anchor.anchor_kind and person.anchor = anchor.anchor
@@ -74,26 +50,11 @@ known_often as (
     select
         child_id,
         min_by(case when anchor_kind = 'case' then anchor end, rank) as case_id,
-        min_by(upn, rank) as upn,
-        min_by(uln, rank) as uln,
-        min_by(nhs_number, rank) as nhs_number,
         coalesce(
             min_by(case when anchor_kind = 'cin' then social_care_id end, rank),
             min_by(social_care_id, rank)
         ) as social_care_id,
-        min_by(surname, rank) as surname,
-        min_by(forename, rank) as forename,
-        min_by(middle_names, rank) as middle_names,
-        min_by(birth_date, rank) as birth_date,
-        min_by(sex, rank) as sex,
-        min_by(ethnicity, rank) as ethnicity,
-        min_by(postcode, rank) as postcode,
-        min_by(nc_year, rank) as nc_year,
-        min_by(first_language, rank) as first_language,
-        min_by(source_extract, rank) as source_extract,
-        min_by(record_id, rank) as record_id,
-        min_by(source_file, rank) as source_file,
-        min_by(source_row, rank) as source_row
+        {{ first_said | join(', ') }}
     from persons
     group by child_id
 ),
@@ -102,45 +63,15 @@ children as (
     select
         child_id,
         case_id,
-        upn,
-        uln,
-        nhs_number,
         social_care_id,
-        surname,
-        forename,
-        middle_names,
-        birth_date,
-        sex,
-        ethnicity,
-        postcode,
-        nc_year,
-        first_language,
-        source_extract,
-        record_id,
-        source_file,
-        source_row
+        {{ attributes | join(', ') }}
     from known_once
     union all
     select
         child_id,
         case_id,
-        upn,
-        uln,
-        nhs_number,
         social_care_id,
-        surname,
-        forename,
-        middle_names,
-        birth_date,
-        sex,
-        ethnicity,
-        postcode,
-        nc_year,
-        first_language,
-        source_extract,
-        record_id,
-        source_file,
-        source_row
+        {{ attributes | join(', ') }}
     from known_often
 )
 
