@@ -20,6 +20,8 @@ SITES = {"board": "site", "public": "public"}
 """The folder of each audience's pages, beside the product's tables."""
 PACK, WORKBOOK = "board-pack.pdf", "indicators.xlsx"
 PERIOD_KINDS = ("month", "quarter", "year_to_date", "calendar_year", "academic_year")
+MOST_GROUPS = 100
+"""Of a breakdown into more groups, such as the wards of a whole region, pages and workbook show the largest."""
 LATE_COMMENT_RATINGS = ("red",)
 """The ratings that an accountable manager has to comment on."""
 
@@ -152,7 +154,10 @@ class Comment:
 
 @dataclass(frozen=True)
 class Indicator:
-    """An indicator with its figures: totals by kind of period in order of time, and breakdowns of the last periods."""
+    """An indicator with its figures: totals by kind of period in order of time, and breakdowns of the last periods.
+
+    ``left_out`` says by breakdown how many groups there are beyond ``MOST_GROUPS``, where there are any.
+    """
 
     indicator_id: str
     theme: str
@@ -175,6 +180,7 @@ class Indicator:
     is_person_count: bool
     totals: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
     breakdowns: Mapping[str, Mapping[str, Mapping[str, Figure]]] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
     signals: Sequence[Signal] = ()
     benchmarks: Sequence[tuple[int, str, str, float | None]] = ()
     comments: Sequence[Comment] = ()
@@ -310,6 +316,7 @@ def read_edition(
     is_board = audience == "board"
     totals = _totals(connection, audience)
     breakdowns = _breakdowns(connection, audience)
+    left_out = _left_out(connection, audience)
     signals: dict[str, list[Signal]] = {}
     for row in _rows(
         connection,
@@ -342,6 +349,7 @@ def read_edition(
                 **row,
                 totals=totals.get(row["indicator_id"], {}),
                 breakdowns=breakdowns.get(row["indicator_id"], {}),
+                left_out=left_out.get(row["indicator_id"], {}),
                 signals=signals.get(row["indicator_id"], ()),
                 benchmarks=benchmarks.get(row["indicator_id"], ()),
                 comments=(comments or {}).get(row["indicator_id"], ()) if is_board else (),
@@ -354,7 +362,7 @@ def read_edition(
     )
 
 
-_FOUND_APART = ("totals", "breakdowns", "signals", "benchmarks", "comments")
+_FOUND_APART = ("totals", "breakdowns", "left_out", "signals", "benchmarks", "comments")
 
 
 def _totals(connection: duckdb.DuckDBPyConnection, audience: str) -> dict[str, dict[str, list[Figure]]]:
@@ -368,34 +376,85 @@ def _totals(connection: duckdb.DuckDBPyConnection, audience: str) -> dict[str, d
     return found
 
 
-def _breakdowns(
-    connection: duckdb.DuckDBPyConnection, audience: str
-) -> dict[str, dict[str, dict[str, dict[str, Figure]]]]:
-    """By indicator, breakdown, value and kind of period: the last complete period's figure, or the running year's."""
-    found: dict[str, dict[str, dict[str, dict[str, Figure]]]] = {}
-    for name, *values in connection.execute(
-        f"""
+def _grouped(audience: str) -> str:
+    """A CTE ``grouped``: the figures of groups in the last periods, and each group's place by size in its breakdown.
+
+    Sizes are as published: what is withheld of a group does not give it its place.
+    """
+    return f"""
         with last_periods as (
             select indicator_id, period_kind, max(period_end) as period_end
             from indicator_{audience}
             where breakdown = 'all' and (is_complete or period_kind = 'year_to_date')
             group by indicator_id, period_kind
-        )
+        ),
 
-        select figure.indicator_id, {", ".join(f"figure.{column}" for column in FIGURE_COLUMNS)}
-        from indicator_{audience} as figure
-        inner join last_periods
-            on
-                figure.indicator_id = last_periods.indicator_id
-                and figure.period_kind = last_periods.period_kind
-                and figure.period_end = last_periods.period_end
-        where figure.breakdown <> 'all'
-        order by figure.indicator_id, figure.breakdown, figure.breakdown_value
+        figures as (
+            select figure.*
+            from indicator_{audience} as figure
+            inner join last_periods
+                on
+                    figure.indicator_id = last_periods.indicator_id
+                    and figure.period_kind = last_periods.period_kind
+                    and figure.period_end = last_periods.period_end
+            where figure.breakdown <> 'all'
+        ),
+
+        places as (
+            select
+                indicator_id,
+                breakdown,
+                breakdown_value,
+                row_number() over (
+                    partition by indicator_id, breakdown
+                    order by max(coalesce(denominator, numerator)) desc nulls last, breakdown_value
+                ) as place
+            from figures
+            group by indicator_id, breakdown, breakdown_value
+        ),
+
+        grouped as (select * from figures inner join places using (indicator_id, breakdown, breakdown_value))
+    """
+
+
+def _breakdowns(
+    connection: duckdb.DuckDBPyConnection, audience: str
+) -> dict[str, dict[str, dict[str, dict[str, Figure]]]]:
+    """By indicator, breakdown, value and kind of period: the last complete period's figure, or the running year's.
+
+    Of each breakdown the ``MOST_GROUPS`` largest groups.
+    """
+    found: dict[str, dict[str, dict[str, dict[str, Figure]]]] = {}
+    for name, *values in connection.execute(
+        f"""
+        {_grouped(audience)}
+
+        select indicator_id, {", ".join(FIGURE_COLUMNS)}
+        from grouped
+        where place <= {MOST_GROUPS}
+        order by indicator_id, breakdown, breakdown_value
         """
     ).fetchall():
         figure = Figure(*values)
         kinds = found.setdefault(name, {}).setdefault(figure.breakdown, {}).setdefault(figure.breakdown_value, {})
         kinds[figure.period_kind] = figure
+    return found
+
+
+def _left_out(connection: duckdb.DuckDBPyConnection, audience: str) -> dict[str, dict[str, int]]:
+    """By indicator and breakdown: how many groups are beyond the largest ``MOST_GROUPS``."""
+    found: dict[str, dict[str, int]] = {}
+    for name, breakdown, count in connection.execute(
+        f"""
+        {_grouped(audience)}
+
+        select indicator_id, breakdown, max(place) - {MOST_GROUPS}
+        from grouped
+        group by indicator_id, breakdown
+        having max(place) > {MOST_GROUPS}
+        """
+    ).fetchall():
+        found.setdefault(name, {})[breakdown] = count
     return found
 
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from dashboard.charts import Artist
-from dashboard.edition import PERIOD_KINDS, Edition, Indicator
+from dashboard.edition import MOST_GROUPS, PERIOD_KINDS, Edition, Indicator
 from dashboard.suppression import NOT_AVAILABLE, WITHHELD
 from dashboard.wording import (
     KINDS,
@@ -69,6 +69,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         KINDS=KINDS,
+        MOST_GROUPS=MOST_GROUPS,
         NOT_AVAILABLE=NOT_AVAILABLE,
         RAG_ICONS=RAG_ICONS,
         RATINGS=RATINGS,

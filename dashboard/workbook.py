@@ -8,7 +8,7 @@ from typing import Any
 import xlsxwriter
 
 from connectors.spreadsheets import ROW_BY_ROW, write_sheet
-from dashboard.edition import PERIOD_KINDS, Edition, Figure, Indicator
+from dashboard.edition import MOST_GROUPS, PERIOD_KINDS, Edition, Figure, Indicator
 from dashboard.suppression import NOT_AVAILABLE, WITHHELD
 from dashboard.wording import KINDS, RATINGS, SIGNALS, breakdown_name, day_name, period_name, unit_name
 
@@ -82,6 +82,7 @@ def _about(edition: Edition) -> list[tuple[Any, ...]]:
         (NOT_AVAILABLE, "Not available"),
         ("Numbers of children below this are withheld", edition.below),
         ("Numbers of children are rounded to the nearest", edition.round_to),
+        ("Groups of a breakdown that are here at most, the largest first; all are in the CSV files", MOST_GROUPS),
     ]
 
 

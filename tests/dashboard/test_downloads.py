@@ -66,3 +66,15 @@ def test_a_csv_has_no_cell_that_a_spreadsheet_would_run(connection: duckdb.DuckD
         f"select distinct breakdown_value from read_csv('{tmp_path / 'issued0.csv'}') where breakdown = 'need'"
     ).fetchall()
     assert ('\'=HYPERLINK("http://x")',) in values
+
+
+def test_of_many_groups_the_largest_are_shown_and_how_many_are_left_out_is_said(
+    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = next(i for i in read_edition(connection, "board").indicators if i.indicator_id == "issued0")
+    sizes = {area: max(f.numerator or 0 for f in kinds.values()) for area, kinds in whole.breakdowns["area"].items()}
+    monkeypatch.setattr("dashboard.edition.MOST_GROUPS", 2)
+    few = next(i for i in read_edition(connection, "board").indicators if i.indicator_id == "issued0")
+    assert whole.left_out == {}
+    assert set(few.breakdowns["area"]) == set(sorted(sizes, key=lambda area: (-sizes[area], area))[:2])
+    assert few.left_out["area"] == len(sizes) - 2
