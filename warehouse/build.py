@@ -32,6 +32,8 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 # Unit tests are of the code and run in the test suite; the private file is new, so dbt need not look what is in it.
 LEAN = ("--exclude-resource-type", "unit_test", "--no-populate-cache")
 STAGING_VIEWS = "path:models/staging,config.materialized:view"
+# A view that reads a table which dbt builds cannot take its place before dbt does.
+OVER_A_TABLE = "tag:over_a_table"
 
 
 class Answer(Protocol):
@@ -253,7 +255,7 @@ def _without_values(message: str) -> str:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """The project as dbt parsed it, and its staging views' compiled SQL by their relation; the same for every home."""
+    """The project as dbt parsed it, and the statements that make its staging views, by model; alike for every home."""
 
     manifest: Any
     staging_views: dict[str, str]
@@ -284,7 +286,7 @@ class DbtProject:
         """
         prepared = self._get_prepared()
         self._create_staging_views(prepared.staging_views)
-        self._run(prepared, "--exclude", "tag:after_checks", STAGING_VIEWS, *options)
+        self._run(prepared, "--exclude", "tag:after_checks", *prepared.staging_views, *options)
 
     def build_after_checks(self) -> None:
         """Builds what is made of findings, once the checks have been run. Raises ``BuildFailed``."""
@@ -309,12 +311,20 @@ class DbtProject:
                 parsed = self._invoke(None, "parse")
                 if not parsed.success:
                     raise BuildFailed(f"The dbt project does not parse: {' '.join(str(parsed.exception).split())}")
-                options = ("--no-introspect", "--no-populate-cache", "--select", STAGING_VIEWS)
-                compiled = self._invoke(parsed.result, "compile", *options)
+                options = (
+                    "--no-introspect",
+                    "--no-populate-cache",
+                    "--select",
+                    STAGING_VIEWS,
+                    "--exclude",
+                    OVER_A_TABLE,
+                )
+                compiled = self._invoke(parsed.result, "compile", *options, "--exclude", OVER_A_TABLE)
                 if not compiled.success:
                     reason = " ".join(str(compiled.exception).split())
                     raise BuildFailed(f"The staging views do not compile: {reason}")
-                views = {result.node.relation_name: result.node.compiled_code for result in compiled.result.results}
+                nodes = [result.node for result in compiled.result.results]
+                views = {node.name: f"create view {node.relation_name} as {node.compiled_code}" for node in nodes}
                 DbtProject._prepared = _Prepared(parsed.result, views)
             return DbtProject._prepared
 
@@ -322,9 +332,9 @@ class DbtProject:
         """What a view says does not hang on the data: dbt compiles it beforehand, here it takes its place."""
         with open_for_building(self._home.building, self._home.temporary) as connection:
             connection.execute("create schema if not exists staging")
-            for name, query in views.items():
+            for name, statement in views.items():
                 try:
-                    connection.execute(f"create view {name} as {query}")
+                    connection.execute(statement)
                 except duckdb.Error as error:
                     raise _not_built(f"{name}: {_without_values(str(error))}") from error
 

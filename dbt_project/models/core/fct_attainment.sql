@@ -4,7 +4,7 @@ with holders as (
     select
         person.upn,
         min(anchor.child_id) as child_id,
-        list(distinct person.birth_date) filter (where person.birth_date is not null) as birth_dates
+        list(person.birth_date) filter (where person.birth_date is not null) as birth_dates
     from {{ ref('identity__person') }} as person
     inner join {{ ref('identity__anchor') }} as anchor
         on person.anchor_kind = anchor.anchor_kind and person.anchor = anchor.anchor

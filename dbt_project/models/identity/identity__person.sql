@@ -199,12 +199,35 @@ others as (
     from {{ ref('stg_youth_justice__intervention') }}
 ),
 
-last_censuses as (
+-- Numbered so that the greatest number is the newest census, and of its schools the first.
+rolls as (
     select
-        person_anchor,
-        max(census_date) as census_date
+        census_date,
+        laestab,
+        row_number() over (order by census_date asc, laestab desc)::integer as roll_number
     from {{ ref('stg_school_census__pupil') }}
-    group by person_anchor
+    group by census_date, laestab
+),
+
+last_roll_numbers as (
+    select
+        pupil.upn,
+        pupil.birth_date,
+        max(rolls.roll_number) as roll_number
+    from {{ ref('stg_school_census__pupil') }} as pupil
+    inner join rolls on pupil.census_date = rolls.census_date and pupil.laestab = rolls.laestab
+    group by pupil.upn, pupil.birth_date
+),
+
+last_rolls as (
+    select
+        last_roll_numbers.upn,
+        last_roll_numbers.birth_date,
+        last_roll_numbers.upn || '/' || last_roll_numbers.birth_date as person_anchor,
+        rolls.census_date,
+        rolls.laestab
+    from last_roll_numbers
+    inner join rolls on last_roll_numbers.roll_number = rolls.roll_number
 ),
 
 persons as (
@@ -264,9 +287,12 @@ persons as (
         pupil.source_file,
         pupil.source_row
     from {{ ref('stg_school_census__pupil') }} as pupil
-    semi join last_censuses
-        on pupil.person_anchor = last_censuses.person_anchor and pupil.census_date = last_censuses.census_date
-    qualify row_number() over (partition by pupil.person_anchor order by pupil.record_id) = 1
+    semi join last_rolls
+        on
+            pupil.upn = last_rolls.upn
+            and pupil.birth_date = last_rolls.birth_date
+            and pupil.census_date = last_rolls.census_date
+            and pupil.laestab = last_rolls.laestab
     union all by name
     select
         referral.person_kind as anchor_kind,
@@ -353,8 +379,7 @@ persons as (
         others.source_file,
         others.source_row
     from others
-    anti join {{ ref('stg_school_census__pupil') }} as pupil
-        on others.anchor = pupil.person_anchor and others.anchor_kind = 'upn'
+    anti join last_rolls on others.anchor = last_rolls.person_anchor and others.anchor_kind = 'upn'
     anti join {{ ref('stg_therapy_waits__referral') }} as referral
         on others.anchor = referral.person_anchor and others.anchor_kind = referral.person_kind
     qualify

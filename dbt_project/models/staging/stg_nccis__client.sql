@@ -1,4 +1,10 @@
 -- One row per month and young person.
+{% set key = ['period_end', 'client_id'] %}
+
+with superseded as (
+    {{ superseded_records(source('landing', 'nccis__client'), key) | indent(4) }}
+)
+
 select
     period_end,
     client_id,
@@ -16,6 +22,6 @@ select
     due_to_lapse_date,
     establishment_urn,
     predicted_end_date,
-    {{ lineage(['period_end', 'client_id']) }}
+    {{ lineage(key) }}
 from {{ source('landing', 'nccis__client') }}
-qualify {{ is_latest_record(['period_end', 'client_id']) }}
+anti join superseded using (_delivery, _file, _row)

@@ -1,10 +1,16 @@
 -- One row per census, school, pupil and need.
+{% set key = ['census_date', 'laestab', 'upn', 'rank'] %}
+
+with superseded as (
+    {{ superseded_records(source('landing', 'school_census__need'), key) | indent(4) }}
+)
+
 select
     census_date,
     laestab,
     upn,
     rank as need_rank,
     sen_type,
-    {{ lineage(['census_date', 'laestab', 'upn', 'rank']) }}
+    {{ lineage(key) }}
 from {{ source('landing', 'school_census__need') }}
-qualify {{ is_latest_record(['census_date', 'laestab', 'upn', 'rank']) }}
+anti join superseded using (_delivery, _file, _row)

@@ -1,7 +1,7 @@
--- One row per census, school and pupil. Few are delivered more than once, and to put millions of whole records in order
--- to see which is the latest takes far longer than to look at their keys first.
-{{ config(materialized='table') }}
-{% set columns %}
+-- One row per census, school and pupil. Many models read it, so which records do not stand is found once, in a table.
+{{ config(tags=['over_a_table']) }}
+
+select
     census_date,
     laestab,
     upn,
@@ -29,25 +29,5 @@
     sessions_authorised,
     sessions_unauthorised,
     {{ lineage(['census_date', 'laestab', 'upn']) }}
-{% endset %}
-
-with repeated as (
-    select
-        census_date,
-        laestab,
-        upn
-    from {{ source('landing', 'school_census__pupil') }}
-    group by census_date, laestab, upn
-    having count(*) > 1
-)
-
-select
-    {{ columns }}
 from {{ source('landing', 'school_census__pupil') }}
-anti join repeated using (census_date, laestab, upn)
-union all
-select
-    {{ columns }}
-from {{ source('landing', 'school_census__pupil') }}
-semi join repeated using (census_date, laestab, upn)
-qualify {{ is_latest_record(['census_date', 'laestab', 'upn']) }}
+anti join {{ ref('stg_school_census__superseded_pupil') }} using (_delivery, _file, _row)
