@@ -12,6 +12,7 @@ from flows.server import prefect_server
 from flows.summary import RunSummary
 from protection.removal import Certificate
 from returns.standing import CheckedReturn
+from warehouse.build import DbtProject
 from warehouse.home import Home
 
 if TYPE_CHECKING:
@@ -41,7 +42,12 @@ def run_nightly(
 
         return nightly(str(home.folder), as_at=as_at, known_at=known_at, only=only, return_state=True)
 
-    return _through_prefect(home, tell, start, RunSummary)
+    def meanwhile() -> None:
+        import flows.nightly  # noqa: F401
+
+        DbtProject(home).warm_up()
+
+    return _through_prefect(home, tell, start, RunSummary, meanwhile)
 
 
 def run_season(home: Home, tell: Callable[[str], None]) -> CheckedReturn:
@@ -100,8 +106,13 @@ def run_retention(
 
 
 def _through_prefect(
-    home: Home, tell: Callable[[str], None], start: Callable[[], Any], expected: type[Outcome]
+    home: Home,
+    tell: Callable[[str], None],
+    start: Callable[[], Any],
+    expected: type[Outcome],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Outcome:
+    """Gives what the flow comes to that ``start`` starts; ``meanwhile`` is done while a temporary server starts."""
     read_configuration(home.folder)  # a home without one is told so at once, and nothing is made in it
     home.create()
     import httpx
@@ -113,6 +124,7 @@ def _through_prefect(
     keep_outcome.set(kept.append)
     with prefect_server(home) as server:
         tell("Starting Prefect")
+        meanwhile()
         if server is not None:
             server.wait()
         try:

@@ -10,3 +10,8 @@
 {% macro source_missing(extract) -%}
     case when not {{ is_delivered(extract) }} then '{{ extract }}' end
 {%- endmacro %}
+
+-- A word where the relation has a row while the model is built (or is only parsed), nothing where it is empty.
+{% macro has_rows(relation) -%}
+    {% if not execute or run_query('select 1 from ' ~ relation ~ ' limit 1').rows %}yes{% endif %}
+{%- endmacro %}

@@ -1,5 +1,6 @@
 -- One row per correction that is laid over a landed cell: what the source says, what stands instead, who said so.
 -- A correction whose cell the source has changed since is not laid over it, and is not here.
+-- Where there are none, as on most nights, no record is looked through for their children.
 with corrected_records as (
     select distinct
         extract,
@@ -9,18 +10,27 @@ with corrected_records as (
 ),
 
 children as (
-    select
-        record.extract,
-        record.table_name,
-        record.record_id,
-        min(record.child_id) as child_id
-    from {{ ref('identity__record_child') }} as record
-    inner join corrected_records
-        on
-            record.extract = corrected_records.extract
-            and record.table_name = corrected_records.table_name
-            and record.record_id = corrected_records.record_id
-    group by record.extract, record.table_name, record.record_id
+    {% if has_rows(source('landing', 'correction')) | trim %}
+        select
+            record.extract,
+            record.table_name,
+            record.record_id,
+            min(record.child_id) as child_id
+        from {{ ref('identity__record_child') }} as record
+        inner join corrected_records
+            on
+                record.extract = corrected_records.extract
+                and record.table_name = corrected_records.table_name
+                and record.record_id = corrected_records.record_id
+        group by record.extract, record.table_name, record.record_id
+    {% else %}
+        select
+            extract,
+            table_name,
+            record_id,
+            null::varchar as child_id
+        from corrected_records
+    {% endif %}
 )
 
 select
