@@ -178,6 +178,7 @@ class Indicator:
     statutory_basis: str | None
     benchmark_source: str | None
     is_person_count: bool
+    not_broken_down: str | None
     totals: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
     breakdowns: Mapping[str, Mapping[str, Mapping[str, Figure]]] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from dashboard.edition import Figure, Indicator
+from dashboard.definitions import PEOPLE_BREAKDOWNS, Definition
+
+if TYPE_CHECKING:
+    from dashboard.edition import Figure, Indicator
 
 UNITS = {
     "percent": "%",
@@ -75,6 +78,18 @@ def unit_name(unit: str) -> str:
 def breakdown_name(breakdown: str) -> str:
     """The breakdown as a heading says it."""
     return BREAKDOWNS.get(breakdown, breakdown.replace("_", " ").capitalize())
+
+
+def lacking_in_words(indicator: Definition) -> str:
+    """What tells children apart and an indicator is not broken down by, with the reason; empty where it lacks none."""
+    told = []
+    for reason in dict.fromkeys(indicator.why_not.values()):
+        lacking = [name for name in PEOPLE_BREAKDOWNS if indicator.why_not.get(name) == reason]
+        first, *others = ["Any group of children"] if len(lacking) == len(PEOPLE_BREAKDOWNS) else lacking
+        others = [breakdown_name(name).lower() for name in others]
+        last = f" or {others.pop()}" if others else ""
+        told.append(f"{', '.join([breakdown_name(first), *others])}{last}: {reason}")
+    return " ".join(told)
 
 
 def name_in_words(name: str) -> str:

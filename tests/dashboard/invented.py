@@ -21,7 +21,8 @@ CATALOGUE_COLUMNS = """
     indicator_id varchar, position integer, theme varchar, priority varchar, name varchar, question varchar,
     definition varchar, plain_english varchar, numerator_definition varchar, denominator_definition varchar,
     unit varchar, direction varchar, target double, amber_tolerance double, owner varchar, cadence varchar,
-    audience varchar, source varchar, statutory_basis varchar, benchmark_source varchar, is_person_count boolean
+    audience varchar, source varchar, statutory_basis varchar, benchmark_source varchar, is_person_count boolean,
+    not_broken_down varchar
 """
 PUBLISHED_TABLES = read_gates(DASHBOARD_GATES)[0].tables
 
@@ -177,7 +178,8 @@ def invented_indicators(
             case when indicator_id like 'timeliness%' then 80 end, 10,
             'Head of SEND', 'monthly', case when indicator_id like 'training%' then 'board' else 'public' end,
             'Case system', 'SEND Regulations 2014, reg. 13(2)', 'DfE, education, health and care plans',
-            indicator_id not like 'training%' and indicator_id not like 'waits%'
+            indicator_id not like 'training%' and indicator_id not like 'waits%',
+            case when indicator_id like 'training%' then 'Area or sex: Staff are counted, not children.' end
         from dashboard.indicator
         group by indicator_id
         """

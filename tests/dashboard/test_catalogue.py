@@ -113,6 +113,7 @@ def theme(tmp_path: Path, **changes: Any) -> Path:
         "audience": "public",
         "source": "ehc_case",
         "statutory_basis": "None",
+        "not_broken_down": "Cases are counted, not children.",
     }
     written = {
         "theme": "cases",
@@ -140,6 +141,18 @@ def test_an_indicator_with_the_least_is_read(tmp_path: Path) -> None:
         ({"target": 3.0, "amber_tolerance": 1.0}, "whether higher or lower is better"),
         ({"direction": "higher", "target": 3.0}, "target and an amber_tolerance together"),
         ({"breakdowns": ["colour"]}, "is broken down by colour, which nothing gives"),
+        ({"not_broken_down": None}, "not_broken_down says why not: age_band, area"),
+        ({"not_broken_down": {"sex": "It is not said."}}, "not_broken_down says why not: age_band, area"),
+        (
+            {"breakdowns": ["people"], "not_broken_down": {"sex": "It is not said."}},
+            "not_broken_down says why not: sex",
+        ),
+        ({"children": "true"}, "a percentage or a sum of pounds"),
+        ({"children_by": {"sex": "true"}}, "children_by and so needs children"),
+        (
+            {"unit": "pounds", "is_person_count": False, "children": "true", "children_by": {"sex": "true"}},
+            "a breakdown that it is not shown by",
+        ),
         ({"audience": "everybody"}, "audience"),
         ({"colour": "red"}, "colour"),
     ],
