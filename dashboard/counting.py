@@ -146,6 +146,8 @@ def _total(condition: str | None, expression: str | None) -> str:
 
 
 def _children(indicator: Definition) -> str:
+    if indicator.children_sum is not None:
+        return f"coalesce(sum({indicator.children_sum}), 0)::bigint"
     if indicator.children is None:
         return "null::bigint"
     within = " ".join(

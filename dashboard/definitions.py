@@ -79,8 +79,9 @@ class Definition(_Strict):
     ``nc_year`` on the day. Without a denominator the numerator is the value.
 
     Of what counts no children but is about them (sessions of school, pounds spent), ``children`` is the condition on
-    the rows that stand for one child each: a figure about too few of them is withheld. Where a child's rows differ in a
-    breakdown, ``children_by`` gives the condition that does so in each of its values.
+    the rows that stand for one child each, or ``children_sum`` adds up how many each row is of: a figure about too few
+    of them is withheld. Where a child's rows differ in a breakdown, ``children_by`` gives the condition that does so in
+    each of its values.
 
     ``not_broken_down`` says for a reader why ``breakdowns`` lacks any of ``PEOPLE_BREAKDOWNS``: one reason for all that
     it lacks, or one each.
@@ -112,6 +113,7 @@ class Definition(_Strict):
     not_broken_down: Text | dict[str, Text] = {}
     is_person_count: bool = True
     children: str | None = None
+    children_sum: str | None = None
     children_by: dict[str, str] = {}
 
     @model_validator(mode="after")
@@ -129,10 +131,12 @@ class Definition(_Strict):
             raise ValueError(f"{self.id} has a target and an amber_tolerance together or neither")
         if self.target is not None and self.direction == "neither":
             raise ValueError(f"{self.id} has a target, so it must say whether higher or lower is better")
-        is_about_others = self.unit == "percent" or (self.unit == "pounds" and not self.has_denominator)
-        if self.children is not None and (self.is_person_count or not is_about_others):
+        is_of_others = self.unit in ("percent", "ratio") or (self.unit == "pounds" and not self.has_denominator)
+        if self.children is not None and self.children_sum is not None:
+            raise ValueError(f"{self.id} has both children and children_sum")
+        if self.is_about_children and (self.is_person_count or not is_of_others):
             raise ValueError(
-                f"{self.id} tells by children how many it is of, so it is a percentage or a sum of pounds and "
+                f"{self.id} tells by children how many it is of, so it is a percentage, a ratio or a sum of pounds and "
                 "is_person_count is false"
             )
         if self.children is None and self.children_by:
@@ -156,6 +160,11 @@ class Definition(_Strict):
         if isinstance(self.not_broken_down, str):
             return {name: self.not_broken_down for name in PEOPLE_BREAKDOWNS if name not in self.breakdowns}
         return self.not_broken_down
+
+    @property
+    def is_about_children(self) -> bool:
+        """Whether it counts something else of children's, and says of how many it is."""
+        return self.children is not None or self.children_sum is not None
 
     @property
     def has_denominator(self) -> bool:

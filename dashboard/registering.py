@@ -153,6 +153,7 @@ def _catalogue_rows(catalogue: Catalogue) -> list[dict[str, object]]:
                     "denominator",
                     "denominator_sum",
                     "children",
+                    "children_sum",
                     "children_by",
                     "benchmark",
                 }
@@ -166,7 +167,7 @@ def _catalogue_rows(catalogue: Catalogue) -> list[dict[str, object]]:
                     "priority": theme.priority,
                     "breakdowns": list(indicator.breakdowns),
                     "not_broken_down": lacking_in_words(indicator) or None,
-                    "is_about_children": indicator.children is not None,
+                    "is_about_children": indicator.is_about_children,
                     "benchmark_source": indicator.benchmark.source if indicator.benchmark else None,
                     "is_share": indicator.numerator is not None and indicator.denominator is not None,
                     "kind": population.kind,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
@@ -54,6 +55,8 @@ VALUES_IN_ORDER = {
     "grade": ("Outstanding", "Good", "Requires improvement", "Inadequate"),
 }
 """The values of breakdowns that have an order other than the alphabet's."""
+NAMED_BREAKDOWNS = {"mended_by", "source_extract"}
+"""Breakdowns whose values are the names of teams or extracts."""
 LAST_VALUES = ("Other", "Not known")
 ABBREVIATIONS = {"bi", "cin", "cme", "dfe", "ehc", "ehe", "gias", "la", "nccis", "sen", "ssd", "ssda903"}
 
@@ -96,6 +99,27 @@ def name_in_words(name: str) -> str:
     """A team's or an extract's name as people write it: SEN team, School census."""
     words = [word.upper() if word in ABBREVIATIONS else word for word in name.split("_")]
     return " ".join(words)[:1].upper() + " ".join(words)[1:]
+
+
+def value_in_words(breakdown: str, value: str, areas: Mapping[str, str]) -> str:
+    """A value of a breakdown as people write it; ``areas`` are the names of areas by their codes."""
+    if breakdown == "area":
+        return areas.get(value, value)
+    if breakdown in NAMED_BREAKDOWNS:
+        return name_in_words(value)
+    return value[:1].upper() + value[1:]
+
+
+def sources_in_words(sources: str) -> str:
+    """The extracts an indicator is made of: EHC case, GIAS."""
+    return ", ".join(name_in_words(source) for source in sources.split(", "))
+
+
+def dataset_in_words(dataset: str) -> str:
+    """The table a check is of, without its layer: EHC case, child; looked after episode."""
+    table = re.sub(r"^(dim|fct|int|list|sen2)_", "", dataset.rpartition("/")[2])
+    extract, _, of_extract = table.partition("__")
+    return ", ".join([name_in_words(extract), *([of_extract.replace("_", " ")] if of_extract else [])])
 
 
 def values_in_order(breakdown: str, values: Iterable[str]) -> list[str]:

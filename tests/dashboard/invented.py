@@ -207,7 +207,12 @@ def invented_indicators(
 
 
 def invented_edition(
-    *, seed: int = 1, months: int = 24, monthly: float = 40, copies: int = 1
+    *,
+    seed: int = 1,
+    months: int = 24,
+    monthly: float = 40,
+    copies: int = 1,
+    settings: DashboardSettings | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """The invented indicators with all else that an edition is made from, as the product publishes it."""
     connection = invented_indicators(seed=seed, months=months, monthly=monthly, copies=copies)
@@ -223,6 +228,15 @@ def invented_edition(
         """
     )
     connection.execute("create schema core; create schema checks; create schema landing")
+    connection.execute(
+        """
+        create table landing.gias__establishment as
+        select * from (values
+            ('North', 'Norham Ward', '000001-gias'), ('North', 'Northam Ward', '000002-gias'),
+            ('South', 'Market Ward', '000002-gias'), ('East', 'Market Ward', '000002-gias')
+        ) as e(administrative_ward_code, administrative_ward_name, _delivery)
+        """
+    )
     connection.execute(
         """
         create table landing.run as
@@ -259,7 +273,7 @@ def invented_edition(
         from range(3)
         """
     )
-    write_tables(connection, DashboardSettings(), "Invented <Borough> & Partners")
+    write_tables(connection, settings or DashboardSettings(), "Invented <Borough> & Partners")
     note_checks(connection, CHECKS)
     connection.execute("set schema = 'dashboard'")
     return connection

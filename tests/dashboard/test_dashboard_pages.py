@@ -43,6 +43,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "where breakdown = 'need' and breakdown_value = (select min(breakdown_value) from indicator_board "
             "where breakdown = 'need')"
         )
+        connection.execute("delete from indicator_board where breakdown_value = 'HI' and period_kind = 'month'")
         publish_tables(connection, folder)
     write_pages(folder, COMMENTS, tmp_path_factory.mktemp("drawings"))
     return folder
@@ -139,6 +140,19 @@ def test_each_chart_is_an_image_with_a_name_and_a_description(published: Path, o
     charts = opened.get_by_role("img")
     assert charts.count() == 2
     assert re.search("last [0-9.]+%", charts.first.locator("desc").text_content() or "")
+
+
+def test_of_a_group_with_nothing_a_number_is_0_and_a_share_is_not_available(published: Path) -> None:
+    said = {}
+    for name in ("issued0", "timeliness0"):
+        page = (published / "site" / "indicators" / f"{name}.html").read_text(encoding="utf-8")
+        said[name] = re.findall(r'<th scope="row">HI</th>\s*<td class="number">([^<]*)<', page)
+    assert said == {"issued0": ["0"], "timeliness0": ["[x]"]}
+
+
+def test_a_page_says_what_its_indicator_is_not_broken_down_by_and_why(published: Path) -> None:
+    page = (published / "site" / "indicators" / "training0.html").read_text(encoding="utf-8")
+    assert "<dt>Not broken down by</dt><dd>Area or sex: Staff are counted, not children.</dd>" in page
 
 
 def test_a_red_indicator_shows_its_managers_comment_or_asks_for_one(published: Path) -> None:

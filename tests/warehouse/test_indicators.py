@@ -229,7 +229,7 @@ def test_the_rules_on_the_dashboard_pass_and_find_what_is_wrong(warehouse: Wareh
     clean = {result.rule_id: result.outcome for result in verify_contracts(connection, contracts)}
     assert {rule for rule, outcome in clean.items() if outcome != "passed"} == {"indicator_without_a_figure"}
     connection.execute("update dashboard.indicator set denominator = denominator / 2 where breakdown = 'all'")
-    connection.execute("update dashboard.indicator set children = 0 where indicator_id = 'placements_out_of_area'")
+    connection.execute("update dashboard.indicator set children = 0 where indicator_id = 'active_plans'")
     connection.execute("insert into dashboard.indicator_catalogue from dashboard.indicator_catalogue limit 1")
     connection.execute("update dashboard.indicator_benchmark set value = 101 where area_kind = 'england'")
     wrong = {(r.dataset, r.rule_id) for r in verify_contracts(connection, contracts) if r.outcome == "failed"}
