@@ -5,10 +5,13 @@ Some are also computed by group, and those of records from what the checks find 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,7 +19,8 @@ import pandas as pd
 import pytest
 
 from checks.findings import capture_findings, register_fixed
-from checks.rules import contract_paths
+from checks.gates import DASHBOARD_GATES, decide_gates, read_gates
+from checks.rules import CONTRACTS, contract_paths
 from checks.verification import verify_contracts
 from connectors.contract import all_contracts
 from dashboard.counting import count_indicators
@@ -219,6 +223,63 @@ def test_a_year_of_what_stands_is_its_last_month(borough: Borough) -> None:
 def test_the_three_boroughs_have_something_to_count(borough: Borough) -> None:
     counted = borough.counted[borough.counted.numerator > 0]
     assert len(set(counted.indicator_id)) >= 80
+
+
+COUNTS = CONTRACTS / "intermediate" / "int_indicator_count.yml"
+FAULTS = {
+    "What is counted is what the warehouse holds": (
+        "insert into core.dim_child from core.dim_child "
+        "where child_id = (select min(child_id) from core.fct_plan where is_active)",
+        "active_plans",
+    ),
+    "No month is missing between the first and the last": (
+        "delete from core.fct_post_16_activity where period_end = (select quantile_disc(period_end, 0.5) "
+        "from core.fct_post_16_activity)",
+        "neet_or_unknown_16_to_25",
+    ),
+    "A closed period keeps what it was counted from": (
+        "delete from core.fct_plan where hash(plan_id) % 2 = 0",
+        "active_plans",
+    ),
+}
+"""A fault that makes an indicator wrong, by the rule that finds it: a child twice, a month missing, plans halved."""
+
+
+@pytest.mark.parametrize("borough", SEEDS[:1], indirect=True)
+@pytest.mark.parametrize("rule", FAULTS)
+def test_a_fault_that_makes_an_indicator_wrong_holds_the_dashboard_and_says_why(
+    borough: Borough, rule: str, tmp_path: Path
+) -> None:
+    """``tests/flows/test_dashboard.py`` goes on from there: what stands, with its date, and what officers are told."""
+    connection = borough.recount.connection
+    connection.execute("checkpoint")
+    ((built,),) = connection.execute("select path from duckdb_databases() where path is not null").fetchall()
+    shutil.copyfile(built, tmp_path / "warehouse.duckdb")
+    gate = replace(
+        read_gates(DASHBOARD_GATES)[0], tables={}, contracts=("intermediate/int_indicator_count",), must_run=()
+    )
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as copy:
+        copy.execute(
+            "insert into indicators.published by name select * exclude (is_complete), timestamp '2026-11-01' as "
+            "known_at from intermediate.int_indicator_count where is_complete"
+        )
+        assert decide_gates(verify_contracts(copy, [COUNTS]), [gate])[0].is_published
+        statement, indicator = FAULTS[rule]
+        copy.execute(statement)
+        copy.execute("delete from intermediate.int_indicator_count")
+        count_indicators(copy, CATALOGUE).insert_into("intermediate.int_indicator_count")
+        results = verify_contracts(copy, [COUNTS])
+        with closing(OperationsStore(f"sqlite:///{tmp_path / 'operations.db'}")) as store:
+            capture_findings(copy, results, store.first_seen(), seen_at=KNOWN_AT)
+        found = copy.execute(
+            "select record_id, value, remedy from checks.finding where rule_name = ? and record_id like ?",
+            [rule, f"{indicator}%"],
+        ).fetchall()
+    (decision,) = decide_gates(results, [gate])
+    assert decision.outcome == "held"
+    assert any(rule in reason for reason in decision.reasons)
+    assert found
+    assert all(value and remedy for _, value, remedy in found)
 
 
 @dataclass

@@ -296,6 +296,8 @@ PLANTED = {
     "where indicator_id = 'requests_received' and breakdown = 'all' and period_kind = 'quarter'",
     "indicator_breakdown_does_not_add_up": "update intermediate.int_indicator_count set numerator = numerator + 1 "
     "where indicator_id = 'requests_received' and breakdown = 'sex' and period_kind = 'month'",
+    "indicator_child_counted_twice": "insert into core.fct_plan "
+    "select plan.* replace (concat(plan_id, copy) as plan_id) from core.fct_plan as plan, range(5) as r(copy)",
     "indicator_recount_differs": "insert into core.fct_request from core.fct_request limit 1",
 }
 """A fault for each rule on the counts: a month missing, a child counted twice, what was counted halved."""
