@@ -23,6 +23,9 @@ BOARD = ["index.html", "exceptions.html", "improvement.html", "quality.html", "a
 BOARD += [f"indicators/{name}0.html" for name in ("timeliness", "issued", "active", "training")]
 PUBLIC = ["index.html", "about.html", "indicators/timeliness0.html"]
 PAGES = [("board", page) for page in BOARD] + [("public", page) for page in PUBLIC]
+ONE_OF_EACH_KIND = [page for page in PAGES if "indicators/" not in page[1] or page[1].endswith("timeliness0.html")]
+A4 = (718, 1000)
+"""What a sheet holds between its margins, in CSS pixels."""
 COMMENTS = {
     "timeliness0": [
         Comment(
@@ -56,6 +59,12 @@ def open_page(chromium: Browser) -> Iterator[Opener]:
     opener.close()
 
 
+def screenshot(audience: str, page: str, how: str = "") -> Path:
+    """Where a page's picture is kept; ``how`` says in what it was opened, where not on a desktop."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return SCREENSHOTS / f"{audience}-{page.replace('/', '-')}{f'-{how}' if how else ''}.png"
+
+
 def address(published: Path, audience: str, page: str) -> str:
     return (published / SITES[audience] / page).as_uri()
 
@@ -68,8 +77,7 @@ def test_a_page_opens_from_a_folder_and_axe_finds_nothing(
     opened = open_page(size=DESKTOP).page
     opened.goto(address(published, audience, page))
     assert axe_violations(opened) == []
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    opened.screenshot(path=SCREENSHOTS / f"{audience}-{page.replace('/', '-')}.png", full_page=True)
+    opened.screenshot(path=screenshot(audience, page), full_page=True)
 
 
 @pytest.mark.parametrize("size", [PHONE, ZOOMED])
@@ -82,9 +90,28 @@ def test_nothing_scrolls_sideways_on_a_phone_or_when_magnified(
         opened.goto(address(published, audience, page))
         if is_scrolling_sideways(opened):
             sideways.append((audience, page))
+        if (audience, page) in ONE_OF_EACH_KIND:
+            opened.screenshot(path=screenshot(audience, page, str(size[0])), full_page=True)
     assert sideways == []
-    opened.goto(address(published, "board", "indicators/timeliness0.html"))
-    opened.screenshot(path=SCREENSHOTS / f"board-indicator-{size[0]}.png", full_page=True)
+
+
+@pytest.mark.parametrize(("audience", "page"), ONE_OF_EACH_KIND)
+def test_axe_finds_nothing_on_a_phone(published: Path, open_page: Opener, audience: str, page: str) -> None:
+    opened = open_page(size=PHONE).page
+    opened.goto(address(published, audience, page))
+    assert axe_violations(opened) == []
+
+
+def test_nothing_of_a_page_is_cut_off_when_it_is_printed_on_a4(published: Path, open_page: Opener) -> None:
+    opened = open_page(size=A4, has_scripts=False).page
+    opened.emulate_media(media="print")
+    wide = []
+    for audience, page in ONE_OF_EACH_KIND:
+        opened.goto(address(published, audience, page))
+        if is_scrolling_sideways(opened):
+            wide.append((audience, page))
+        opened.screenshot(path=screenshot(audience, page, "print"), full_page=True)
+    assert wide == []
 
 
 def test_a_page_prints_without_its_navigation_and_with_its_charts(published: Path, open_page: Opener) -> None:
