@@ -16,6 +16,7 @@ SEVERITIES = ("error", "query", "warning")
 OWNERS = ("sen_team", "schools_data_team", "health_steward", "social_care_steward", "bi_team")
 ATTRIBUTES = ("severity", "owner", "organisation", "item", "basis", "why", "remedy")
 BUILT_AFTER_CHECKS = (
+    "dashboard/area",
     "dashboard/check_outcome",
     "dashboard/edition",
     "dashboard/improvement_action",

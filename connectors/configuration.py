@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -184,6 +184,10 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
+AreaCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,20}$")]
+AreaName = Annotated[str, Field(pattern=r"^\w[^\x00-\x1f]{0,79}$")]
+
+
 class DisclosureControl(BaseModel):
     """How small counts are kept from an audience of the dashboard.
 
@@ -198,12 +202,17 @@ class DisclosureControl(BaseModel):
 
 
 class DashboardSettings(BaseModel):
-    """The audiences of the dashboard: the improvement board's exact figures, and the public's as OpenSAFELY rounds."""
+    """The audiences of the dashboard: the improvement board's exact figures, and the public's as OpenSAFELY rounds.
+
+    ``areas`` names the areas children live in by their codes in the postcode directory, where the register of
+    establishments does not name them, or the council does otherwise.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     board: DisclosureControl = DisclosureControl(below=5)
     public: DisclosureControl = DisclosureControl(below=8, round_to=5)
+    areas: dict[AreaCode, AreaName] = {}
 
 
 class DesignatedOfficers(BaseModel):

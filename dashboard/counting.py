@@ -93,7 +93,7 @@ def _counting(
     join = f"left join person_day on {name}.child_id = person_day.child_id and {name}.day = person_day.day"
     sums = [
         f"{_total(i.numerator, i.numerator_sum)} as n{at}, {_total(i.denominator, i.denominator_sum)} as d{at}, "
-        f"{_children(i.children)} as c{at}"
+        f"{_children(i)} as c{at}"
         for at, i in enumerate(indicators)
     ]
     sets = ", ".join(["(month)", *(f"(month, {b})" for b in shown)])
@@ -145,8 +145,17 @@ def _total(condition: str | None, expression: str | None) -> str:
     return "null::decimal(20, 4)" if expression is None else f"coalesce(sum({expression}), 0)::decimal(20, 4)"
 
 
-def _children(condition: str | None) -> str:
-    return "null::bigint" if condition is None else f"count(*) filter (where {condition})"
+def _children(indicator: Definition) -> str:
+    if indicator.children_sum is not None:
+        return f"coalesce(sum({indicator.children_sum}), 0)::bigint"
+    if indicator.children is None:
+        return "null::bigint"
+    within = " ".join(
+        f"when grouping({breakdown}) = 0 then count(*) filter (where {condition})"
+        for breakdown, condition in indicator.children_by.items()
+    )
+    in_all = f"count(*) filter (where {indicator.children})"
+    return f"case {within} else {in_all} end" if within else in_all
 
 
 def _texts(values: Iterable[str]) -> str:

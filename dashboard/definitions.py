@@ -78,8 +78,13 @@ class Definition(_Strict):
     up an expression instead. Both may read the population's columns and, where it is of children, ``age`` and
     ``nc_year`` on the day. Without a denominator the numerator is the value.
 
-    Of what counts no children but is about them (sessions of school), ``children`` is the condition on the rows that
-    stand for one child each: a figure about too few of them is withheld.
+    Of what counts no children but is about them (sessions of school, pounds spent), ``children`` is the condition on
+    the rows that stand for one child each, or ``children_sum`` adds up how many each row is of: a figure about too few
+    of them is withheld. Where a child's rows differ in a breakdown, ``children_by`` gives the condition that does so in
+    each of its values.
+
+    ``not_broken_down`` says for a reader why ``breakdowns`` lacks any of ``PEOPLE_BREAKDOWNS``: one reason for all that
+    it lacks, or one each.
     """
 
     id: Annotated[str, Field(pattern=NAME)]
@@ -105,8 +110,11 @@ class Definition(_Strict):
     statutory_basis: Text
     benchmark: Benchmark | None = None
     breakdowns: tuple[str, ...] = ()
+    not_broken_down: Text | dict[str, Text] = {}
     is_person_count: bool = True
     children: str | None = None
+    children_sum: str | None = None
+    children_by: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _adds_up(self) -> Definition:
@@ -123,13 +131,40 @@ class Definition(_Strict):
             raise ValueError(f"{self.id} has a target and an amber_tolerance together or neither")
         if self.target is not None and self.direction == "neither":
             raise ValueError(f"{self.id} has a target, so it must say whether higher or lower is better")
-        if self.children is not None and (self.is_person_count or self.unit != "percent"):
+        is_of_others = self.unit in ("percent", "ratio") or (self.unit == "pounds" and not self.has_denominator)
+        if self.children is not None and self.children_sum is not None:
+            raise ValueError(f"{self.id} has both children and children_sum")
+        if self.is_about_children and (self.is_person_count or not is_of_others):
             raise ValueError(
-                f"{self.id} tells by children how many it is of, so it is a percentage and is_person_count is false"
+                f"{self.id} tells by children how many it is of, so it is a percentage, a ratio or a sum of pounds and "
+                "is_person_count is false"
+            )
+        if self.children is None and self.children_by:
+            raise ValueError(f"{self.id} has children_by and so needs children")
+        if set(self.children_by) - set(self.breakdowns):
+            raise ValueError(f"{self.id} tells children_by a breakdown that it is not shown by")
+        lacking = set(PEOPLE_BREAKDOWNS) - set(self.breakdowns)
+        if lacking != set(self.why_not):
+            wrong = ", ".join(sorted(lacking ^ set(self.why_not)))
+            raise ValueError(
+                f"{self.id} must be broken down by everything that tells children apart, or not_broken_down says why "
+                f"not: {wrong}"
             )
         if self.benchmark is not None and bool(self.benchmark.denominator) != self.has_denominator:
             raise ValueError(f"{self.id} and its benchmark have a denominator both or neither")
         return self
+
+    @property
+    def why_not(self) -> dict[str, str]:
+        """Of what tells children apart, what it is not broken down by, and why."""
+        if isinstance(self.not_broken_down, str):
+            return {name: self.not_broken_down for name in PEOPLE_BREAKDOWNS if name not in self.breakdowns}
+        return self.not_broken_down
+
+    @property
+    def is_about_children(self) -> bool:
+        """Whether it counts something else of children's, and says of how many it is."""
+        return self.children is not None or self.children_sum is not None
 
     @property
     def has_denominator(self) -> bool:

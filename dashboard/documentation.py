@@ -9,7 +9,7 @@ from pathlib import Path
 
 from connectors.markdown import table_row
 from dashboard.definitions import PERIOD_KINDS, Catalogue, Definition, Population, the_catalogue
-from dashboard.wording import KINDS, breakdown_name, target_in_words, unit_name
+from dashboard.wording import KINDS, breakdown_name, lacking_in_words, target_in_words, unit_name
 
 PAGE = Path(__file__).parents[1] / "docs" / "indicators.md"
 KINDS_OF_POPULATION = {
@@ -72,6 +72,8 @@ def _section(indicator: Definition, population: Population) -> list[str]:
         ("Source", indicator.source),
         ("Statutory basis", indicator.statutory_basis),
     ]
+    if indicator.why_not:
+        facts.insert(7, ("Not broken down by", lacking_in_words(indicator)))
     if population.periods != PERIOD_KINDS:
         facts.insert(6, ("Periods", ", ".join(KINDS[kind].lower() for kind in population.periods)))
     if indicator.benchmark is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -13,6 +14,7 @@ import pyarrow as pa
 from connectors.configuration import DashboardSettings
 from dashboard.signals import find_signals
 from dashboard.suppression import suppress
+from dashboard.wording import value_in_words
 from operations.store import RuleOutcome
 
 PRODUCT = "dashboard"
@@ -33,6 +35,7 @@ def write_tables(connection: duckdb.DuckDBPyConnection, settings: DashboardSetti
     """
     suppress(connection, settings.board, settings.public)
     find_signals(connection)
+    _name_areas(connection, settings.areas)
     connection.execute(
         """
         create or replace table dashboard.improvement_action as
@@ -81,6 +84,53 @@ def write_tables(connection: duckdb.DuckDBPyConnection, settings: DashboardSetti
         from landing.run
         """,
         [la_name, settings.board.below, settings.board.round_to, settings.public.below, settings.public.round_to],
+    )
+
+
+def _name_areas(connection: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -> None:
+    """Writes ``dashboard.area``: what each area is called by the council, else by the register of establishments.
+
+    An area that nobody names keeps its code; where two have one name, their codes follow it.
+    """
+    connection.execute(
+        """
+        create or replace table dashboard.area as
+        with areas as (
+            select distinct breakdown_value as area
+            from dashboard.indicator
+            where breakdown = 'area' and breakdown_value <> 'Not known'
+        ),
+
+        wards as (
+            select
+                administrative_ward_code as area,
+                max_by(administrative_ward_name, _delivery) as area_name
+            from landing.gias__establishment
+            where administrative_ward_name is not null
+            group by administrative_ward_code
+        ),
+
+        named as (
+            select
+                areas.area,
+                coalesce(map_extract_value($names::map(varchar, varchar), areas.area), wards.area_name, areas.area)
+                    as area_name
+            from areas
+            -- left: a ward without a school is not in the register
+            left join wards on areas.area = wards.area
+        )
+
+        select
+            area,
+            if(
+                count(*) over (partition by area_name) > 1 and area_name <> area,
+                concat(area_name, ' (', area, ')'),
+                area_name
+            ) as area_name
+        from named
+        order by area
+        """,
+        {"names": dict(names)},
     )
 
 
@@ -178,6 +228,7 @@ class Indicator:
     statutory_basis: str | None
     benchmark_source: str | None
     is_person_count: bool
+    not_broken_down: str | None
     totals: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
     breakdowns: Mapping[str, Mapping[str, Mapping[str, Figure]]] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -315,7 +366,8 @@ def read_edition(
     (about,) = _rows(connection, "from edition")
     is_board = audience == "board"
     totals = _totals(connection, audience)
-    breakdowns = _breakdowns(connection, audience)
+    areas = dict(connection.execute("select area, area_name from area").fetchall())
+    breakdowns = _breakdowns(connection, audience, areas)
     left_out = _left_out(connection, audience)
     signals: dict[str, list[Signal]] = {}
     for row in _rows(
@@ -383,9 +435,14 @@ def _grouped(audience: str) -> str:
     """
     return f"""
         with last_periods as (
-            select indicator_id, period_kind, max(period_end) as period_end
+            select
+                indicator_id,
+                period_kind,
+                coalesce(
+                    max(period_end) filter (is_complete or period_kind = 'year_to_date'), max(period_end)
+                ) as period_end
             from indicator_{audience}
-            where breakdown = 'all' and (is_complete or period_kind = 'year_to_date')
+            where breakdown = 'all'
             group by indicator_id, period_kind
         ),
 
@@ -418,9 +475,9 @@ def _grouped(audience: str) -> str:
 
 
 def _breakdowns(
-    connection: duckdb.DuckDBPyConnection, audience: str
+    connection: duckdb.DuckDBPyConnection, audience: str, areas: Mapping[str, str]
 ) -> dict[str, dict[str, dict[str, dict[str, Figure]]]]:
-    """By indicator, breakdown, value and kind of period: the last complete period's figure, or the running year's.
+    """By indicator, breakdown, value in words and kind of period: the figure of the period that ``last_of`` gives.
 
     Of each breakdown the ``MOST_GROUPS`` largest groups.
     """
@@ -438,7 +495,19 @@ def _breakdowns(
         figure = Figure(*values)
         kinds = found.setdefault(name, {}).setdefault(figure.breakdown, {}).setdefault(figure.breakdown_value, {})
         kinds[figure.period_kind] = figure
-    return found
+    return {
+        name: {breakdown: _in_words(breakdown, values, areas) for breakdown, values in breakdowns.items()}
+        for name, breakdowns in found.items()
+    }
+
+
+def _in_words(
+    breakdown: str, values: Mapping[str, dict[str, Figure]], areas: Mapping[str, str]
+) -> dict[str, dict[str, Figure]]:
+    """What was found of each value by its words, and by the value itself where another's words are the same."""
+    words = {value: value_in_words(breakdown, value, areas) for value in values}
+    times = Counter(words.values())
+    return {words[value] if times[words[value]] == 1 else value: found for value, found in values.items()}
 
 
 def _left_out(connection: duckdb.DuckDBPyConnection, audience: str) -> dict[str, dict[str, int]]:

@@ -21,12 +21,14 @@ from dashboard.wording import (
     amount_in_words,
     breakdown_name,
     change_in_words,
+    dataset_in_words,
     day_name,
     interval,
     name_in_words,
     of_how_many,
     period_name,
     rating_of,
+    sources_in_words,
     target_in_words,
     values_in_order,
 )
@@ -59,10 +61,13 @@ def _environment() -> Environment:
         counts=of_how_many,
         day=day_name,
         interval=interval,
+        dataset=dataset_in_words,
         month=lambda day: f"{day:%B %Y}",
         names=lambda text: [name.strip() for name in (text or "").replace(";", ",").split(",") if name.strip()],
+        nothing=_nothing,
         period=period_name,
         rating=rating_of,
+        sources=sources_in_words,
         target=target_in_words,
         values_in_order=values_in_order,
         words=name_in_words,
@@ -77,6 +82,13 @@ def _environment() -> Environment:
         WITHHELD=WITHHELD,
     )
     return environment
+
+
+def _nothing(indicator: Indicator) -> str:
+    """What stands where a group has no figure: of a number that is 0, but a share or mean of nobody there is none."""
+    if indicator.unit == "pounds" and indicator.denominator_definition is None:
+        return "£0"
+    return "0" if indicator.unit == "count" else NOT_AVAILABLE
 
 
 def write_site(connection: duckdb.DuckDBPyConnection, edition: Edition, folder: Path, drawings: Path) -> None:
@@ -157,6 +169,11 @@ def _quality_totals(quality: Sequence[Mapping[str, Any]]) -> list[tuple[str, str
     return totals
 
 
+def _safe(text: str) -> str:
+    """SQL for a text that no spreadsheet takes for a formula."""
+    return f"case when regexp_matches({text}, '{FORMULA}') then '''' || {text} else {text} end"
+
+
 def write_downloads(connection: duckdb.DuckDBPyConnection, edition: Edition, folder: Path) -> None:
     """Writes every figure of each indicator as CSV; no cell of it can be taken for a formula."""
     for indicator in edition.indicators:
@@ -164,12 +181,11 @@ def write_downloads(connection: duckdb.DuckDBPyConnection, edition: Edition, fol
         connection.execute(
             f"""
             copy (
-                select * replace (
-                    case when regexp_matches(breakdown_value, '{FORMULA}') then '''' || breakdown_value
-                        else breakdown_value
-                    end as breakdown_value
-                )
-                from indicator_{edition.audience}
+                select
+                    figure.* replace ({_safe("figure.breakdown_value")} as breakdown_value),
+                    {_safe("area.area_name")} as area_name
+                from indicator_{edition.audience} as figure
+                left join area on figure.breakdown = 'area' and figure.breakdown_value = area.area
                 where indicator_id = ?
             ) to {out} (format csv, header)
             """,

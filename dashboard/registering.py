@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from dashboard.definitions import Catalogue
+from dashboard.wording import lacking_in_words
 
 TABLES = {
     "catalogue": (
@@ -19,14 +20,15 @@ TABLES = {
         "definition varchar, plain_english varchar, numerator_definition varchar, denominator_definition varchar, "
         "unit varchar, direction varchar, target double, amber_tolerance double, owner varchar, cadence varchar, "
         "audience varchar, source varchar, statutory_basis varchar, benchmark_source varchar, "
-        "is_person_count boolean, is_share boolean, kind varchar, is_steady boolean, breakdowns varchar[]"
+        "is_person_count boolean, is_about_children boolean, is_share boolean, kind varchar, is_steady boolean, "
+        "breakdowns varchar[], not_broken_down varchar"
     ),
     "benchmark_figure": "indicator_id varchar, part varchar, figure varchar, sign integer",
     "statistical_neighbour": "la_code varchar",
     "accepted": "indicator_id varchar, accepted_at timestamp",
     "published": (
         "indicator_id varchar, period_kind varchar, period_start date, breakdown varchar, breakdown_value varchar, "
-        "period_end date, numerator bigint, denominator bigint, value double, known_at timestamp"
+        "period_end date, numerator bigint, denominator bigint, value double, children bigint, known_at timestamp"
     ),
 }
 """The tables of the schema ``indicators``, by name, with their columns."""
@@ -92,6 +94,11 @@ def keep_published(connection: duckdb.DuckDBPyConnection, folder: Path, run_id: 
             select distinct indicator_id, period_kind, period_start from indicators.published
         ),
 
+        -- a breakdown that the catalogue did not have is published of all closed periods at once
+        shown_by as (
+            select distinct indicator_id, breakdown from indicators.published
+        ),
+
         last_said as (
             select *
             from indicators.published
@@ -108,6 +115,7 @@ def keep_published(connection: duckdb.DuckDBPyConnection, folder: Path, run_id: 
             on now.indicator_id = settled.indicator_id
             and now.period_kind = settled.period_kind
             and now.period_start = settled.period_start
+        left join shown_by on now.indicator_id = shown_by.indicator_id and now.breakdown = shown_by.breakdown
         left join last_said as said
             on now.indicator_id = said.indicator_id
             and now.period_kind = said.period_kind
@@ -119,7 +127,7 @@ def keep_published(connection: duckdb.DuckDBPyConnection, folder: Path, run_id: 
                 when catalogue.kind = 'today'
                     then not now.is_complete
                         and (now.numerator, now.denominator) is distinct from (said.numerator, said.denominator)
-                else now.is_complete and settled.indicator_id is null
+                else now.is_complete and (settled.indicator_id is null or shown_by.indicator_id is null)
             end
         order by all
         """
@@ -145,6 +153,8 @@ def _catalogue_rows(catalogue: Catalogue) -> list[dict[str, object]]:
                     "denominator",
                     "denominator_sum",
                     "children",
+                    "children_sum",
+                    "children_by",
                     "benchmark",
                 }
             )
@@ -156,6 +166,8 @@ def _catalogue_rows(catalogue: Catalogue) -> list[dict[str, object]]:
                     "theme": theme.theme,
                     "priority": theme.priority,
                     "breakdowns": list(indicator.breakdowns),
+                    "not_broken_down": lacking_in_words(indicator) or None,
+                    "is_about_children": indicator.is_about_children,
                     "benchmark_source": indicator.benchmark.source if indicator.benchmark else None,
                     "is_share": indicator.numerator is not None and indicator.denominator is not None,
                     "kind": population.kind,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from dashboard.edition import Figure, Indicator
+from dashboard.definitions import PEOPLE_BREAKDOWNS, Definition
+
+if TYPE_CHECKING:
+    from dashboard.edition import Figure, Indicator
 
 UNITS = {
     "percent": "%",
@@ -51,6 +55,8 @@ VALUES_IN_ORDER = {
     "grade": ("Outstanding", "Good", "Requires improvement", "Inadequate"),
 }
 """The values of breakdowns that have an order other than the alphabet's."""
+NAMED_BREAKDOWNS = {"mended_by", "source_extract"}
+"""Breakdowns whose values are the names of teams or extracts."""
 LAST_VALUES = ("Other", "Not known")
 ABBREVIATIONS = {"bi", "cin", "cme", "dfe", "ehc", "ehe", "gias", "la", "nccis", "sen", "ssd", "ssda903"}
 
@@ -77,10 +83,43 @@ def breakdown_name(breakdown: str) -> str:
     return BREAKDOWNS.get(breakdown, breakdown.replace("_", " ").capitalize())
 
 
+def lacking_in_words(indicator: Definition) -> str:
+    """What tells children apart and an indicator is not broken down by, with the reason; empty where it lacks none."""
+    told = []
+    for reason in dict.fromkeys(indicator.why_not.values()):
+        lacking = [name for name in PEOPLE_BREAKDOWNS if indicator.why_not.get(name) == reason]
+        first, *others = ["Any group of children"] if len(lacking) == len(PEOPLE_BREAKDOWNS) else lacking
+        others = [breakdown_name(name).lower() for name in others]
+        last = f" or {others.pop()}" if others else ""
+        told.append(f"{', '.join([breakdown_name(first), *others])}{last}: {reason}")
+    return " ".join(told)
+
+
 def name_in_words(name: str) -> str:
     """A team's or an extract's name as people write it: SEN team, School census."""
     words = [word.upper() if word in ABBREVIATIONS else word for word in name.split("_")]
     return " ".join(words)[:1].upper() + " ".join(words)[1:]
+
+
+def value_in_words(breakdown: str, value: str, areas: Mapping[str, str]) -> str:
+    """A value of a breakdown as people write it; ``areas`` are the names of areas by their codes."""
+    if breakdown == "area":
+        return areas.get(value, value)
+    if breakdown in NAMED_BREAKDOWNS:
+        return name_in_words(value)
+    return value[:1].upper() + value[1:]
+
+
+def sources_in_words(sources: str) -> str:
+    """The extracts an indicator is made of: EHC case, GIAS."""
+    return ", ".join(name_in_words(source) for source in sources.split(", "))
+
+
+def dataset_in_words(dataset: str) -> str:
+    """The table a check is of, without its layer: EHC case, child; looked after episode."""
+    table = re.sub(r"^(dim|fct|int|list|sen2)_", "", dataset.rpartition("/")[2])
+    extract, _, of_extract = table.partition("__")
+    return ", ".join([name_in_words(extract), *([of_extract.replace("_", " ")] if of_extract else [])])
 
 
 def values_in_order(breakdown: str, values: Iterable[str]) -> list[str]:

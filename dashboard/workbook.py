@@ -21,6 +21,7 @@ FIGURE_HEADINGS = (
     "Complete",
     "Breakdown",
     "Group",
+    "Code",
     "Unit",
     "Figure",
     "Shown as",
@@ -51,10 +52,10 @@ def write_workbook(edition: Edition, out: Path) -> None:
         )
         write_sheet(book, "Totals", FIGURE_HEADINGS, totals)
         groups = (
-            _figure_row(indicator, figure)
+            _figure_row(indicator, figure, group)
             for indicator in edition.indicators
             for values in indicator.breakdowns.values()
-            for by_kind in values.values()
+            for group, by_kind in values.items()
             for figure in by_kind.values()
         )
         write_sheet(book, "Groups, last periods", FIGURE_HEADINGS, groups)
@@ -100,7 +101,7 @@ def _overview_row(indicator: Indicator) -> tuple[Any, ...]:
     )
 
 
-def _figure_row(indicator: Indicator, figure: Figure) -> tuple[Any, ...]:
+def _figure_row(indicator: Indicator, figure: Figure, group: str = "All") -> tuple[Any, ...]:
     return (
         indicator.name,
         KINDS[figure.period_kind],
@@ -109,6 +110,7 @@ def _figure_row(indicator: Indicator, figure: Figure) -> tuple[Any, ...]:
         figure.period_end,
         figure.is_complete,
         breakdown_name(figure.breakdown),
+        group,
         figure.breakdown_value,
         unit_name(indicator.unit),
         figure.value,

@@ -255,7 +255,9 @@ def make_borough(
     write_table(folder / "extracts" / referrals.extract / referrals.file, referrals)
     write_children_in_need(folder / "extracts" / "cin_census" / cin_name, care_children, la_code=la_code, day=cin_day)
     sizes = _sizes(rolls[-1], people, extracts)
-    inspections = write_register(folder / "extracts" / "gias", schools, sizes, register_chance, as_at)
+    (postcodes,) = [sheet for sheet in sheets if sheet.extract == "postcodes"]
+    wards = corporate.ward_of(postcodes)
+    inspections = write_register(folder / "extracts" / "gias", schools, sizes, wards, register_chance, as_at)
     sheets.append(education.make_inspections(chance(), known, inspections))
     tell("writing the other extracts")
     write_sheets(folder / "extracts", sheets)

@@ -13,12 +13,15 @@ import pyarrow.compute as pc
 from synthetic.days import school_year
 from synthetic.education import academic_year, month_ends
 from synthetic.known import Known
+from synthetic.names import PLACES
 from synthetic.sheets import NOBODY, Sheet, day_column, text_column
 
 # DfE's and ONS's codes of the 153 local authorities, from DfE's release of January 2025 (Open Government Licence v3).
 LOCAL_AUTHORITIES = Path(__file__).with_name("local_authorities.csv")
 HOMES_IN_AN_AREA, AREAS_IN_A_WARD = 20, 5
 RATED_MONTHS = 12
+# Told apart by these, more wards than there are names of places
+SIDES = ("", "North", "South", "East", "West", "Central", "Park", "Green", "Hill", "Bridge")
 # Residents aged 0 to 25 for each pupil, and families in the parent carer forum for each; both grow a little each year.
 RESIDENTS_A_PUPIL, FORUM_MEMBERS_A_PUPIL, GROWTH = 1.9, 0.006, 0.012
 COUNTED_YEARS = 6
@@ -189,6 +192,22 @@ def make_authorities() -> Sheet:
     return Sheet("la_codes", "local_authority", "la_codes.csv", _nobody(len(held)), columns, headings=headings)
 
 
+def _ward_code(number: int) -> str:
+    return f"E0599{number:04d}"
+
+
+def _ward_name(number: int) -> str:
+    side, place = divmod(number, len(PLACES))
+    return f"{PLACES[place]} {SIDES[side % len(SIDES)]}".strip()
+
+
+def ward_of(postcodes: Sheet) -> dict[str, tuple[str, str]]:
+    """Code and name of the ward that each postcode of the directory lies in."""
+    numbers = [int(code.removeprefix("E0599")) for code in postcodes.columns["ward"].to_pylist()]
+    wards = [(_ward_code(number), _ward_name(number)) for number in numbers]
+    return dict(zip(postcodes.columns["postcode"].to_pylist(), wards, strict=True))
+
+
 def make_postcodes(generator: np.random.Generator, known: Known) -> Sheet:
     """The directory of every postcode of the borough's people and schools: neighbours share an area, areas a ward."""
     of_schools = pa.array([e.postcode for e in known.schools.all], pa.string())
@@ -202,7 +221,7 @@ def make_postcodes(generator: np.random.Generator, known: Known) -> Sheet:
     columns = {
         "postcode": codes,
         "lsoa": pa.array([f"E0199{number:04d}" for number in range(areas)]).take(pa.array(area)),
-        "ward": pa.array([f"E0599{number:04d}" for number in range(areas)]).take(pa.array(area // AREAS_IN_A_WARD)),
+        "ward": pa.array([_ward_code(number) for number in range(areas)]).take(pa.array(area // AREAS_IN_A_WARD)),
         "la_gss_code": pa.repeat(pa.scalar(gss), n),
         "idaci_decile": pa.array(decile[area]),
     }

@@ -324,12 +324,17 @@ def _close_predecessors(maker: _Maker) -> None:
 
 
 def write_register(
-    folder: Path, schools: Schools, pupils: dict[str, tuple[int, int]], generator: np.random.Generator, as_at: date
+    folder: Path,
+    schools: Schools,
+    pupils: dict[str, tuple[int, int]],
+    wards: dict[str, tuple[str, str]],
+    generator: np.random.Generator,
+    as_at: date,
 ) -> dict[str, Inspection]:
     """Writes ``edubasealldata.csv`` and ``links.csv`` as the register publishes them (Windows-1252, dd/mm/yyyy).
 
-    ``pupils`` gives boys and girls on roll by LAESTAB, where the census counts them. Gives the latest inspection of
-    each establishment that is open, by URN.
+    ``pupils`` gives boys and girls on roll by LAESTAB, where the census counts them, ``wards`` code and name of each by
+    postcode. Gives the latest inspection of each establishment that is open, by URN.
     """
     folder.mkdir(parents=True, exist_ok=True)
     contract = read_contract("gias")
@@ -337,7 +342,7 @@ def write_register(
     with (folder / "edubasealldata.csv").open("w", encoding="cp1252", newline="", errors="replace") as handle:
         writer = csv.DictWriter(handle, headings, restval="", lineterminator="\r\n")
         writer.writeheader()
-        rows = [_register_row(e, pupils.get(e.laestab), generator, as_at) for e in schools.all]
+        rows = [_register_row(e, pupils.get(e.laestab), wards[e.postcode], generator, as_at) for e in schools.all]
         writer.writerows(rows)
     link_headings = [column.heading or name for name, column in contract.tables["link"].columns.items()]
     by_urn = {e.urn: e for e in schools.all}
@@ -367,7 +372,7 @@ def write_register(
 
 
 def _register_row(
-    e: Establishment, pupils: tuple[int, int] | None, generator: np.random.Generator, as_at: date
+    e: Establishment, pupils: tuple[int, int] | None, ward: tuple[str, str], generator: np.random.Generator, as_at: date
 ) -> dict[str, str]:
     type_name, group, group_name = TYPES[e.type_code]
     phase_code, phase_name, low, _ = PHASES[e.phase]
@@ -429,6 +434,8 @@ def _register_row(
         "OfstedRating (name)": str(
             generator.choice(["Outstanding", "Good", "Requires improvement", "Inadequate"], p=[0.2, 0.65, 0.12, 0.03])
         ),
+        "AdministrativeWard (code)": ward[0],
+        "AdministrativeWard (name)": ward[1],
         "Country (name)": "England",
         "GSSLACode (name)": "",
         "PreviousLA (code)": "999",

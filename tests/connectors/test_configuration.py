@@ -57,11 +57,21 @@ def test_codes_written_as_numbers_or_yes_are_text(tmp_path: Path) -> None:
         ("sources: {ehc_case: {kind: csv, path: x, watermark: {child: changed}}}", "neither url_env nor schema nor"),
         ("sources: {ehc_case: {kind: database, url_env: A, watermark: {kid: changed}}}", "table 'kid'"),
         ("sources: [", "cannot be read"),
+        ("dashboard: {areas: {E05009324: ''}}", "areas"),
+        ("dashboard: {areas: {E05009324: =1+1}}", "areas"),
+        ("dashboard: {areas: {E05 009324: Chadwell St Mary}}", "areas"),
+        ("dashboard: {area: {E05009324: Chadwell St Mary}}", "area is not a setting"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, sources: str, complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
         read_configuration(written(tmp_path, sources))
+
+
+def test_areas_are_named_by_their_codes(tmp_path: Path) -> None:
+    home = written(tmp_path, "dashboard: {areas: {E05009324: Chadwell St Mary, E05009325: 1st Ward}}")
+    named = {"E05009324": "Chadwell St Mary", "E05009325": "1st Ward"}
+    assert read_configuration(home).dashboard.areas == named
 
 
 def test_an_la_code_has_three_digits(tmp_path: Path) -> None:

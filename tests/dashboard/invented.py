@@ -21,7 +21,8 @@ CATALOGUE_COLUMNS = """
     indicator_id varchar, position integer, theme varchar, priority varchar, name varchar, question varchar,
     definition varchar, plain_english varchar, numerator_definition varchar, denominator_definition varchar,
     unit varchar, direction varchar, target double, amber_tolerance double, owner varchar, cadence varchar,
-    audience varchar, source varchar, statutory_basis varchar, benchmark_source varchar, is_person_count boolean
+    audience varchar, source varchar, statutory_basis varchar, benchmark_source varchar, is_person_count boolean,
+    not_broken_down varchar
 """
 PUBLISHED_TABLES = read_gates(DASHBOARD_GATES)[0].tables
 
@@ -177,7 +178,8 @@ def invented_indicators(
             case when indicator_id like 'timeliness%' then 80 end, 10,
             'Head of SEND', 'monthly', case when indicator_id like 'training%' then 'board' else 'public' end,
             'Case system', 'SEND Regulations 2014, reg. 13(2)', 'DfE, education, health and care plans',
-            indicator_id not like 'training%' and indicator_id not like 'waits%'
+            indicator_id not like 'training%' and indicator_id not like 'waits%',
+            case when indicator_id like 'training%' then 'Area or sex: Staff are counted, not children.' end
         from dashboard.indicator
         group by indicator_id
         """
@@ -205,7 +207,12 @@ def invented_indicators(
 
 
 def invented_edition(
-    *, seed: int = 1, months: int = 24, monthly: float = 40, copies: int = 1
+    *,
+    seed: int = 1,
+    months: int = 24,
+    monthly: float = 40,
+    copies: int = 1,
+    settings: DashboardSettings | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """The invented indicators with all else that an edition is made from, as the product publishes it."""
     connection = invented_indicators(seed=seed, months=months, monthly=monthly, copies=copies)
@@ -221,6 +228,15 @@ def invented_edition(
         """
     )
     connection.execute("create schema core; create schema checks; create schema landing")
+    connection.execute(
+        """
+        create table landing.gias__establishment as
+        select * from (values
+            ('North', 'Norham Ward', '000001-gias'), ('North', 'Northam Ward', '000002-gias'),
+            ('South', 'Market Ward', '000002-gias'), ('East', 'Market Ward', '000002-gias')
+        ) as e(administrative_ward_code, administrative_ward_name, _delivery)
+        """
+    )
     connection.execute(
         """
         create table landing.run as
@@ -257,7 +273,7 @@ def invented_edition(
         from range(3)
         """
     )
-    write_tables(connection, DashboardSettings(), "Invented <Borough> & Partners")
+    write_tables(connection, settings or DashboardSettings(), "Invented <Borough> & Partners")
     note_checks(connection, CHECKS)
     connection.execute("set schema = 'dashboard'")
     return connection

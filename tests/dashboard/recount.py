@@ -326,8 +326,8 @@ class Recount:
     @cached_property
     def referrals(self) -> Frame:
         t = self.frame(
-            "select referral_id, service, received_date, first_contact_date, clock_stop_date, discharge_date "
-            "from core.fct_health_referral"
+            "select referral_id, child_id, service, received_date, first_contact_date, clock_stop_date, "
+            "discharge_date from core.fct_health_referral"
         )
         t["treated"] = t.clock_stop_date.fillna(t.first_contact_date)
         t["ended"] = t.treated.fillna(t.discharge_date)
@@ -364,8 +364,15 @@ class Recount:
             score = of_pupil.loc[of_pupil.subject == "Attainment 8", "points"].max()
             day = min(opened + pd.DateOffset(years=1) - pd.Timedelta(days=1), self.as_at)
             provision = known.sen_provision.iloc[-1] if len(known) else None
-            made.append((day, stage, provision, None if met.empty else bool(met.all()), score))
-        return pd.DataFrame(made, columns=["day", "stage", "provision", "met", "score"])
+            made.append((upn, day, stage, provision, None if met.empty else bool(met.all()), score))
+        return pd.DataFrame(made, columns=["upn", "day", "stage", "provision", "met", "score"])
+
+    @cached_property
+    def spend(self) -> Frame:
+        return self.frame(
+            "select child_id, spend_month, spend_kind, amount::double as amount from core.fct_high_needs_spend "
+            "where not is_forecast"
+        )
 
     @cached_property
     def spells(self) -> Frame:
@@ -524,9 +531,7 @@ class Recount:
         good = audits.grade.isin(["Good", "Outstanding"])
         treated = w[w.treated >= w.received_date]
         e, x, k = self.enrolments, self.exclusions, self.results
-        spend = self.frame(
-            "select spend_month, amount::double as amount from core.fct_high_needs_spend where not is_forecast"
-        )
+        spend = self.spend
         stopped = self.landed("early_notifications__notification", "notification_id")
         appealable: Frame = pd.concat(
             [
@@ -731,14 +736,48 @@ class Recount:
     def who_is_counted(self) -> dict[str, Series]:
         """Whose each row of some flows is: the child, by the row's number in ``flows``."""
         case_of = self.landed("ehc_case__request", "request_id").set_index("request_id").case_id
+        case_of_assessment = self.landed("ehc_case__assessment", "assessment_id").set_index("assessment_id")
+        case_of_assessment = case_of_assessment.request_id.map(case_of)
         of_plan = self.plans.set_index("plan_id").child_id
-        a = self.child_of("case", self.assessments.request_id.map(case_of))
-        return {
-            "requests_received": self.child_of("case", self.requests.case_id),
-            "plans_issued_in_20_weeks": a,
-            "review_decision_in_4_weeks": self.reviews.plan_id.map(of_plan),
+        pupil = self.exclusions.merge(self._pupils, on=["census_date", "laestab", "upn"], how="left").child_id
+        with_result = self._results_of_children.drop_duplicates("upn").set_index("upn").child_id
+        whose = {
+            "requests_received requests_refused requests_refused_count request_decided_in_6_weeks": self.child_of(
+                "case", self.requests.case_id
+            ),
+            "plans_issued plans_issued_in_20_weeks plan_exceptions_claimed weeks_to_plan no_plan_in_16_weeks": (
+                self.child_of("case", self.assessments.request_id.map(case_of))
+            ),
+            "advice_in_6_weeks advice_health_in_6_weeks": self.child_of(
+                "case", self.advice.assessment_id.map(case_of_assessment)
+            ),
+            "review_decision_in_4_weeks adulthood_adviser_at_reviews": self.reviews.plan_id.map(of_plan),
             "reviews_on_time": self.cycles.plan_id.map(of_plan),
-            **dict.fromkeys(("attendance_ehc_plan", "attendance_sen_support"), self.enrolments.child_id),
+            "plans_ceased plans_transferred_in": self.plans.child_id,
+            "plans_audited new_plans_meeting_framework": self.landed("ehc_case__audit", "audit_id").plan_id.map(
+                of_plan
+            ),
+            "complaints_received complaints_upheld": self.child_of(
+                "case", self.landed("ehc_case__complaint", "id").case_id
+            ),
+            "mediations appeals_lodged appeals_conceded": self.child_of(
+                "case", self.landed("ehc_case__mediation_appeal", "id").case_id
+            ),
+            "health_referrals treated_in_18_weeks weeks_to_treatment": self.referrals.child_id,
+            "attendance_ehc_plan attendance_sen_support": self.enrolments.child_id,
+            "suspensions_ehc_plan permanent_exclusions_sen_support": pupil,
+            "key_stage_2_expected_sen_support attainment_8_ehc_plan": self.results.upn.map(with_result),
+            "high_needs_spend": self.spend.child_id,
+        }
+        return {name: child for names, child in whose.items() for name in names.split()}
+
+    def standing(self, day: Day) -> dict[str, Series]:
+        """The children that some stocks count on a day."""
+        placed, w = self.placed(day), self.referrals
+        return {
+            "active_plans": self.in_force(day).child_id,
+            "placements_residential": placed[placed.stays].child_id,
+            "waiting_for_health": w[(w.received_date <= day) & (w.ended.isna() | (w.ended > day))].child_id,
         }
 
     @cached_property
@@ -751,7 +790,7 @@ class Recount:
 
     @cached_property
     def _people(self) -> Frame:
-        """What is said of each child by its cases, else by its last census, else by social care."""
+        """What is said of each child by its cases, else its last census, else its last referral, else social care."""
         cases = self.landed("ehc_case__child", "case_id").sort_values("case_id")
         cases = cases.assign(child_id=self.child_of("case", cases.case_id), order=1)
         pupils = self._pupils.sort_values("census_date", ascending=False).assign(order=2)
@@ -763,8 +802,16 @@ class Recount:
         by_social_care = [
             rows.assign(child_id=self.child_of("cin", rows.person)) for rows in (in_need, known, looked_after)
         ]
+        patients = self.landed("therapy_waits__referral", "referral_id")
+        patients = patients.assign(child_id=patients.referral_id.map(self.referrals.set_index("referral_id").child_id))
+        patients = patients.sort_values("referral_id").sort_values(
+            "referral_received_date", ascending=False, kind="stable"
+        )
+        patients = patients.drop_duplicates("child_id")
+        # a patient without an NHS number is known after social care
+        patients = patients.assign(order=patients.nhs_number.isna() * 4 + 2.5)
         said: Frame = pd.concat(
-            [cases, pupils, *(rows.assign(order=order) for order, rows in enumerate(by_social_care, start=3))],
+            [cases, pupils, patients, *(rows.assign(order=at) for at, rows in enumerate(by_social_care, start=3))],
             ignore_index=True,
         )[["child_id", "order", "birth_date", "sex", "postcode", "ethnicity"]]
         said = said[said.child_id.notna()].sort_values(["child_id", "order"], kind="stable")
@@ -834,7 +881,7 @@ class Recount:
         age = day.dt.year - p.birth_date.dt.year - had
         group = year_group(p.birth_date, school_year(day))
         cared_for = self.spells.assign(status=self.spells.what.map(STATUSES))
-        return pd.DataFrame(
+        made = pd.DataFrame(
             {
                 "area": p.postcode.str.replace(" ", "").map(ward).fillna("Not known"),
                 "age_band": np.select([age < top for top, _ in AGES], [name for _, name in AGES], "Not known"),
@@ -851,6 +898,8 @@ class Recount:
             },
             index=child.index,
         )
+        made.loc[child.isna()] = "Not known"  # whoever is nobody's child is in no group
+        return made
 
     @cached_property
     def records(self) -> Frame:
@@ -886,7 +935,8 @@ class Recount:
         agrees = pd.MultiIndex.from_frame(r[["upn", "birth_date"]]).isin(
             pd.MultiIndex.from_frame(born[["upn", "birth_date"]])
         )
-        return r[agrees | (r.birth_date.isna() & r.upn.isin(born.upn))]
+        r = r[agrees | (r.birth_date.isna() & r.upn.isin(born.upn))]
+        return r.assign(child_id=r.upn.map(born.drop_duplicates("upn").set_index("upn").child_id))
 
     def _of_cases(self) -> Frame:
         """The records of the case system that lead to a case."""

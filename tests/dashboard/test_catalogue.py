@@ -43,6 +43,16 @@ def test_a_share_of_what_is_no_child_is_shown_by_who_they_are_only_with_how_many
             assert not by_people or indicator.children, indicator.id
 
 
+def test_the_exact_figures_that_the_public_sees_count_no_children() -> None:
+    exact = {
+        indicator.population
+        for indicator in the_catalogue().indicators
+        if indicator.audience == "public" and not indicator.is_person_count and not indicator.is_about_children
+        if indicator.unit not in ("weeks", "ratio")  # means, withheld by how many they are over
+    }
+    assert exact == {"forum_members", "places", "actions_rated"}
+
+
 def test_benchmarks_are_figures_that_the_release_gives() -> None:
     release = read_contract("dfe_ehc_plans").statistics
     assert release is not None
@@ -113,6 +123,7 @@ def theme(tmp_path: Path, **changes: Any) -> Path:
         "audience": "public",
         "source": "ehc_case",
         "statutory_basis": "None",
+        "not_broken_down": "Cases are counted, not children.",
     }
     written = {
         "theme": "cases",
@@ -140,6 +151,19 @@ def test_an_indicator_with_the_least_is_read(tmp_path: Path) -> None:
         ({"target": 3.0, "amber_tolerance": 1.0}, "whether higher or lower is better"),
         ({"direction": "higher", "target": 3.0}, "target and an amber_tolerance together"),
         ({"breakdowns": ["colour"]}, "is broken down by colour, which nothing gives"),
+        ({"not_broken_down": None}, "not_broken_down says why not: age_band, area"),
+        ({"not_broken_down": {"sex": "It is not said."}}, "not_broken_down says why not: age_band, area"),
+        (
+            {"breakdowns": ["people"], "not_broken_down": {"sex": "It is not said."}},
+            "not_broken_down says why not: sex",
+        ),
+        ({"children": "true"}, "a percentage, a ratio or a sum of pounds"),
+        ({"children": "true", "children_sum": "1"}, "both children and children_sum"),
+        ({"children_by": {"sex": "true"}}, "children_by and so needs children"),
+        (
+            {"unit": "pounds", "is_person_count": False, "children": "true", "children_by": {"sex": "true"}},
+            "a breakdown that it is not shown by",
+        ),
         ({"audience": "everybody"}, "audience"),
         ({"colour": "red"}, "colour"),
     ],

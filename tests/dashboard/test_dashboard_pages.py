@@ -23,6 +23,9 @@ BOARD = ["index.html", "exceptions.html", "improvement.html", "quality.html", "a
 BOARD += [f"indicators/{name}0.html" for name in ("timeliness", "issued", "active", "training")]
 PUBLIC = ["index.html", "about.html", "indicators/timeliness0.html"]
 PAGES = [("board", page) for page in BOARD] + [("public", page) for page in PUBLIC]
+ONE_OF_EACH_KIND = [page for page in PAGES if "indicators/" not in page[1] or page[1].endswith("timeliness0.html")]
+A4 = (718, 1000)
+"""What a sheet holds between its margins, in CSS pixels."""
 COMMENTS = {
     "timeliness0": [
         Comment(
@@ -43,6 +46,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "where breakdown = 'need' and breakdown_value = (select min(breakdown_value) from indicator_board "
             "where breakdown = 'need')"
         )
+        connection.execute("delete from indicator_board where breakdown_value = 'HI' and period_kind = 'month'")
         publish_tables(connection, folder)
     write_pages(folder, COMMENTS, tmp_path_factory.mktemp("drawings"))
     return folder
@@ -53,6 +57,12 @@ def open_page(chromium: Browser) -> Iterator[Opener]:
     opener = Opener(chromium)
     yield opener
     opener.close()
+
+
+def screenshot(audience: str, page: str, how: str = "") -> Path:
+    """Where a page's picture is kept; ``how`` says in what it was opened, where not on a desktop."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return SCREENSHOTS / f"{audience}-{page.replace('/', '-')}{f'-{how}' if how else ''}.png"
 
 
 def address(published: Path, audience: str, page: str) -> str:
@@ -67,8 +77,7 @@ def test_a_page_opens_from_a_folder_and_axe_finds_nothing(
     opened = open_page(size=DESKTOP).page
     opened.goto(address(published, audience, page))
     assert axe_violations(opened) == []
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    opened.screenshot(path=SCREENSHOTS / f"{audience}-{page.replace('/', '-')}.png", full_page=True)
+    opened.screenshot(path=screenshot(audience, page), full_page=True)
 
 
 @pytest.mark.parametrize("size", [PHONE, ZOOMED])
@@ -81,9 +90,28 @@ def test_nothing_scrolls_sideways_on_a_phone_or_when_magnified(
         opened.goto(address(published, audience, page))
         if is_scrolling_sideways(opened):
             sideways.append((audience, page))
+        if (audience, page) in ONE_OF_EACH_KIND:
+            opened.screenshot(path=screenshot(audience, page, str(size[0])), full_page=True)
     assert sideways == []
-    opened.goto(address(published, "board", "indicators/timeliness0.html"))
-    opened.screenshot(path=SCREENSHOTS / f"board-indicator-{size[0]}.png", full_page=True)
+
+
+@pytest.mark.parametrize(("audience", "page"), ONE_OF_EACH_KIND)
+def test_axe_finds_nothing_on_a_phone(published: Path, open_page: Opener, audience: str, page: str) -> None:
+    opened = open_page(size=PHONE).page
+    opened.goto(address(published, audience, page))
+    assert axe_violations(opened) == []
+
+
+def test_nothing_of_a_page_is_cut_off_when_it_is_printed_on_a4(published: Path, open_page: Opener) -> None:
+    opened = open_page(size=A4, has_scripts=False).page
+    opened.emulate_media(media="print")
+    wide = []
+    for audience, page in ONE_OF_EACH_KIND:
+        opened.goto(address(published, audience, page))
+        if is_scrolling_sideways(opened):
+            wide.append((audience, page))
+        opened.screenshot(path=screenshot(audience, page, "print"), full_page=True)
+    assert wide == []
 
 
 def test_a_page_prints_without_its_navigation_and_with_its_charts(published: Path, open_page: Opener) -> None:
@@ -139,6 +167,19 @@ def test_each_chart_is_an_image_with_a_name_and_a_description(published: Path, o
     charts = opened.get_by_role("img")
     assert charts.count() == 2
     assert re.search("last [0-9.]+%", charts.first.locator("desc").text_content() or "")
+
+
+def test_of_a_group_with_nothing_a_number_is_0_and_a_share_is_not_available(published: Path) -> None:
+    said = {}
+    for name in ("issued0", "timeliness0"):
+        page = (published / "site" / "indicators" / f"{name}.html").read_text(encoding="utf-8")
+        said[name] = re.findall(r'<th scope="row">HI</th>\s*<td class="number">([^<]*)<', page)
+    assert said == {"issued0": ["0"], "timeliness0": ["[x]"]}
+
+
+def test_a_page_says_what_its_indicator_is_not_broken_down_by_and_why(published: Path) -> None:
+    page = (published / "site" / "indicators" / "training0.html").read_text(encoding="utf-8")
+    assert "<dt>Not broken down by</dt><dd>Area or sex: Staff are counted, not children.</dd>" in page
 
 
 def test_a_red_indicator_shows_its_managers_comment_or_asks_for_one(published: Path) -> None:

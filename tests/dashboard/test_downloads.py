@@ -9,6 +9,7 @@ import duckdb
 import pytest
 from python_calamine import CalamineWorkbook
 
+from connectors.configuration import DashboardSettings
 from dashboard.edition import read_edition
 from dashboard.pack import write_pack
 from dashboard.pages import write_downloads
@@ -25,6 +26,42 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
             "where breakdown_value = 'ASD'"
         )
         yield connection
+
+
+def test_areas_are_told_by_name_beside_their_codes(tmp_path: Path) -> None:
+    """The council's names go before the register's; where two areas have one name, their codes follow it."""
+    names = DashboardSettings(areas={"West": "Westerley and Fobbing"})
+    with invented_edition(months=14, monthly=60, settings=names) as connection:
+        connection.execute("update area set area_name = '=1+1' where area = 'North'")
+        edition = read_edition(connection, "board")
+        write_workbook(edition, tmp_path / "book.xlsx")
+        write_downloads(connection, edition, tmp_path)
+    told = next(i for i in edition.indicators if i.indicator_id == "issued0").breakdowns["area"]
+    assert list(told) == ["Market Ward (East)", "=1+1", "Market Ward (South)", "Westerley and Fobbing"]
+    assert {f.breakdown_value for f in told["Westerley and Fobbing"].values()} == {"West"}
+    sheet = CalamineWorkbook.from_path(tmp_path / "book.xlsx").get_sheet_by_name("Groups, last periods")
+    head, *rows = sheet.to_python()
+    group, code = head.index("Group"), head.index("Code")
+    assert ("Westerley and Fobbing", "West") in {(row[group], row[code]) for row in rows}
+    named = duckdb.execute(
+        f"select distinct breakdown_value, area_name from read_csv('{tmp_path}/issued0.csv') "
+        "where breakdown in ('all', 'area') order by all"
+    ).fetchall()
+    assert named == [
+        ("East", "Market Ward (East)"),
+        ("North", "'=1+1"),
+        ("South", "Market Ward (South)"),
+        ("West", "Westerley and Fobbing"),
+        ("all", None),
+    ]
+
+
+def test_an_area_is_named_as_the_newest_register_does_else_by_its_code() -> None:
+    with invented_edition(months=3) as connection:
+        assert connection.execute("from area where area in ('North', 'West') order by all").fetchall() == [
+            ("North", "Northam Ward"),
+            ("West", "West"),
+        ]
 
 
 def test_the_pack_is_a_tagged_pdf_with_a_text_for_each_chart(

@@ -7,8 +7,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from dashboard.edition import Comment, Figure, Indicator, Signal
+from dashboard.edition import Comment, Figure, Indicator, Signal, read_edition
 from dashboard.wording import name_in_words, of_how_many, period_name, target_in_words, values_in_order
+from tests.dashboard.invented import invented_edition
 
 
 def figure(kind: str, start: date, end: date, value: float | None, **more: object) -> Figure:
@@ -73,6 +74,31 @@ def test_where_the_year_to_date_is_withheld_too_the_month_is_told_to_be() -> Non
 def test_what_only_today_tells_is_shown_on_the_first_day() -> None:
     of = indicator(month(2026, 11, 17, is_complete=False))
     assert told(of) == "November 2026: 17.0%"
+
+
+def test_groups_are_told_of_the_period_that_stands_above_them() -> None:
+    """Where none of a kind is complete, as on the first day of what only today's records tell, it is the last one."""
+    with invented_edition(months=14) as connection:
+        connection.execute(
+            "update indicator_board set is_complete = false where indicator_id = 'active0' and period_kind = 'month'"
+        )
+        active, issued = (
+            next(i for i in read_edition(connection, "board").indicators if i.indicator_id == name)
+            for name in ("active0", "issued0")
+        )
+    for of in (active, issued):
+        for kind in of.totals:
+            groups = [kinds[kind] for values in of.breakdowns.values() for kinds in values.values() if kind in kinds]
+            assert {group.period_end for group in groups} == {of.last_of(kind).period_end}, (of.indicator_id, kind)
+
+
+def test_groups_whose_words_are_the_same_are_told_apart_by_their_codes() -> None:
+    with invented_edition(months=3) as connection:
+        connection.execute("update indicator_board set breakdown_value = 'asd' where breakdown_value = 'HI'")
+        connection.execute("update indicator_board set breakdown_value = 'Asd' where breakdown_value = 'MLD'")
+        connection.execute("update indicator_board set breakdown_value = 'top-up' where breakdown_value = 'SLCN'")
+        issued = next(i for i in read_edition(connection, "board").indicators if i.indicator_id == "issued0")
+    assert set(issued.breakdowns["need"]) == {"ASD", "Asd", "asd", "SEMH", "Top-up"}
 
 
 def test_a_signal_of_the_month_is_not_said_of_the_year_to_date() -> None:

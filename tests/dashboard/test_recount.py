@@ -5,10 +5,13 @@ Some are also computed by group, and those of records from what the checks find 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,7 +19,8 @@ import pandas as pd
 import pytest
 
 from checks.findings import capture_findings, register_fixed
-from checks.rules import contract_paths
+from checks.gates import DASHBOARD_GATES, decide_gates, read_gates
+from checks.rules import CONTRACTS, contract_paths
 from checks.verification import verify_contracts
 from connectors.contract import all_contracts
 from dashboard.counting import count_indicators
@@ -30,6 +34,11 @@ from tests.dashboard.recount import Counts, Frame, Recount
 SEEDS = (11, 12, 13)
 CATALOGUE = the_catalogue().counted(is_after_checks=False)
 KINDS = {i.id: CATALOGUE.populations[i.population].kind for i in CATALOGUE.indicators}
+PLENTIFUL = {
+    *("requests_received", "advice_in_6_weeks", "reviews_on_time", "review_decision_in_4_weeks", "high_needs_spend"),
+    *("health_referrals", "treated_in_18_weeks", "attendance_ehc_plan", "attendance_sen_support"),
+}
+"""Flows of so many children, even in a small borough, that they are of several groups."""
 NIGHTS = ((60, {0, 1, 2, 3}), (20, {1, 2, 3, 4}), (0, {2, 3}))
 """How many days before the last night, and which fifths of the faults are found then; the others are mended, or new."""
 
@@ -94,7 +103,7 @@ def test_what_happens_is_counted_the_same_of_each_group(borough: Borough, breakd
     for name, child in borough.recount.who_is_counted.items():
         flow = borough.flows[name]
         group = borough.recount.groups(child.reindex(flow.index), flow.day)[breakdown]
-        for kind, length in (("month", "M"), ("quarter", "Q"), ("calendar_year", "Y")):
+        for kind, length in (("month", "M"), ("quarter", "Q"), ("calendar_year", "Y"), ("academic_year", "Y-AUG")):
             of_kind = borough.counted[(borough.counted.indicator_id == name) & (borough.counted.period_kind == kind)]
             start = flow.day.dt.to_period(length).dt.start_time
             is_counted = start.isin(of_kind.period_start)
@@ -109,11 +118,11 @@ def test_what_happens_is_counted_the_same_of_each_group(borough: Borough, breakd
                 )
                 for row in cells.itertuples()
             }
-            assert found == expected, (name, kind)
-            if kind == "calendar_year" and name in shown_by and len({value for _, value in found}) < 2:
+            assert found.keys() == expected.keys(), (name, kind)
+            assert [cell for cell in found if not near(found[cell], expected[cell])] == [], (name, kind)
+            if kind == "academic_year" and name in shown_by and len({value for _, value in found}) < 2:
                 of_one_group.add(name)
-    # few plans are issued in a small borough, and in one of the three of no child that social care knows
-    assert of_one_group <= ({"plans_issued_in_20_weeks"} if breakdown == "social_care_status" else set())
+    assert of_one_group & PLENTIFUL == set()
 
 
 def test_the_children_behind_the_sessions_are_counted_the_same_by_census_in_all_and_of_each_group(
@@ -135,24 +144,39 @@ def test_the_children_behind_the_sessions_are_counted_the_same_by_census_in_all_
             assert cells.children.to_dict() == expected, (name, breakdown)
 
 
-def test_plans_in_force_are_counted_the_same_of_each_group_at_the_end_of_every_month_of_two_years(
-    borough: Borough,
-) -> None:
+def test_what_stands_is_counted_the_same_of_each_group_at_the_end_of_every_month_of_a_year(borough: Borough) -> None:
     recount = borough.recount
-    rows = borough.grouped[(borough.grouped.indicator_id == "active_plans") & (borough.grouped.period_kind == "month")]
-    rows = rows[rows.period_start > recount.as_at - pd.DateOffset(months=24)]
+    rows = borough.grouped[borough.grouped.period_kind == "month"]
+    rows = rows[rows.period_start > recount.as_at - pd.DateOffset(months=12)]
     wrong = []
-    for period_end, cells in rows.groupby("period_end"):
+    for period_end, of_month in rows.groupby("period_end"):
         day = min(period_end, recount.as_at)
-        child = recount.in_force(day).child_id
-        groups = recount.groups(child, pd.Series(day, child.index))
-        for breakdown, of in cells.groupby("breakdown"):
-            expected = groups[breakdown].value_counts().to_dict()
-            found = of.set_index("breakdown_value").numerator.to_dict()
-            if found != expected:
-                wrong.append((day.date(), breakdown, found, expected))
-    assert rows.period_end.nunique() >= 24
+        for name, child in recount.standing(day).items():
+            groups = recount.groups(child, pd.Series(day, child.index, dtype="datetime64[ns]"))
+            for breakdown in PEOPLE_BREAKDOWNS:
+                expected = groups[breakdown].value_counts().to_dict()
+                cells = of_month[(of_month.indicator_id == name) & (of_month.breakdown == breakdown)]
+                found = cells.set_index("breakdown_value").numerator.to_dict()
+                if found != expected:
+                    wrong.append((name, day.date(), breakdown, found, expected))
+    assert rows.period_end.nunique() >= 12
     assert wrong == []
+
+
+def test_the_children_that_money_is_spent_on_are_counted_the_same_in_all_and_of_each_group(borough: Borough) -> None:
+    spend = borough.recount.spend
+    groups = borough.recount.groups(spend.child_id, spend.spend_month).assign(all="all")
+    groups["spend_kind"] = spend.spend_kind.fillna("Not known")
+    cells = borough.recount.frame(
+        "from intermediate.int_indicator_count where indicator_id = 'high_needs_spend' and period_kind = 'month'"
+    )
+    for breakdown, of in cells[cells.numerator > 0].groupby("breakdown"):
+        # all whom nobody knows count as one
+        whose = spend.child_id.fillna("nobody").groupby([spend.spend_month, groups[breakdown]])
+        expected = whose.nunique().to_dict()
+        found = of.set_index(["period_start", "breakdown_value"]).children.to_dict()
+        assert found == {cell: expected[cell] for cell in found}, breakdown
+    assert set(cells.breakdown) == {"all", "spend_kind", *PEOPLE_BREAKDOWNS}
 
 
 def test_what_stands_is_counted_the_same_at_the_end_of_every_month_of_two_years(borough: Borough) -> None:
@@ -199,6 +223,63 @@ def test_a_year_of_what_stands_is_its_last_month(borough: Borough) -> None:
 def test_the_three_boroughs_have_something_to_count(borough: Borough) -> None:
     counted = borough.counted[borough.counted.numerator > 0]
     assert len(set(counted.indicator_id)) >= 80
+
+
+COUNTS = CONTRACTS / "intermediate" / "int_indicator_count.yml"
+FAULTS = {
+    "What is counted is what the warehouse holds": (
+        "insert into core.dim_child from core.dim_child "
+        "where child_id = (select min(child_id) from core.fct_plan where is_active)",
+        "active_plans",
+    ),
+    "No month is missing between the first and the last": (
+        "delete from core.fct_post_16_activity where period_end = (select quantile_disc(period_end, 0.5) "
+        "from core.fct_post_16_activity)",
+        "neet_or_unknown_16_to_25",
+    ),
+    "A closed period keeps what it was counted from": (
+        "delete from core.fct_plan where hash(plan_id) % 2 = 0",
+        "active_plans",
+    ),
+}
+"""A fault that makes an indicator wrong, by the rule that finds it: a child twice, a month missing, plans halved."""
+
+
+@pytest.mark.parametrize("borough", SEEDS[:1], indirect=True)
+@pytest.mark.parametrize("rule", FAULTS)
+def test_a_fault_that_makes_an_indicator_wrong_holds_the_dashboard_and_says_why(
+    borough: Borough, rule: str, tmp_path: Path
+) -> None:
+    """``tests/flows/test_dashboard.py`` goes on from there: what stands, with its date, and what officers are told."""
+    connection = borough.recount.connection
+    connection.execute("checkpoint")
+    ((built,),) = connection.execute("select path from duckdb_databases() where path is not null").fetchall()
+    shutil.copyfile(built, tmp_path / "warehouse.duckdb")
+    gate = replace(
+        read_gates(DASHBOARD_GATES)[0], tables={}, contracts=("intermediate/int_indicator_count",), must_run=()
+    )
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as copy:
+        copy.execute(
+            "insert into indicators.published by name select * exclude (is_complete), timestamp '2026-11-01' as "
+            "known_at from intermediate.int_indicator_count where is_complete"
+        )
+        assert decide_gates(verify_contracts(copy, [COUNTS]), [gate])[0].is_published
+        statement, indicator = FAULTS[rule]
+        copy.execute(statement)
+        copy.execute("delete from intermediate.int_indicator_count")
+        count_indicators(copy, CATALOGUE).insert_into("intermediate.int_indicator_count")
+        results = verify_contracts(copy, [COUNTS])
+        with closing(OperationsStore(f"sqlite:///{tmp_path / 'operations.db'}")) as store:
+            capture_findings(copy, results, store.first_seen(), seen_at=KNOWN_AT)
+        found = copy.execute(
+            "select record_id, value, remedy from checks.finding where rule_name = ? and record_id like ?",
+            [rule, f"{indicator}%"],
+        ).fetchall()
+    (decision,) = decide_gates(results, [gate])
+    assert decision.outcome == "held"
+    assert any(rule in reason for reason in decision.reasons)
+    assert found
+    assert all(value and remedy for _, value, remedy in found)
 
 
 @dataclass

@@ -311,6 +311,46 @@ def test_the_sessions_of_few_children_are_withheld_by_how_many_the_children_are(
     assert all(is_kept for *_, is_kept in figures)
 
 
+def test_pounds_spent_on_few_children_are_withheld_and_cannot_be_had_by_subtraction() -> None:
+    """What is withheld of a month and a breakdown is together of nobody or of five children and more."""
+    with invented_indicators(seed=12, months=14, monthly=25) as connection:
+        connection.execute(
+            "update dashboard.indicator_catalogue set unit = 'pounds', is_person_count = false, "
+            "denominator_definition = null where indicator_id = 'issued0'"
+        )
+        connection.execute(
+            "update dashboard.indicator set children = numerator, numerator = 901 * numerator, "
+            "value = 901 * numerator where indicator_id = 'issued0'"
+        )
+        suppress(connection, BOARD, PUBLIC)
+        shown = connection.execute(
+            "select distinct board.suppressed from dashboard.indicator_board as board inner join dashboard.indicator "
+            "as exact using (indicator_id, period_kind, period_start, period_end, breakdown, breakdown_value) "
+            "where indicator_id = 'issued0' and exact.children between 1 and 4"
+        ).fetchall()
+        differences = connection.execute(
+            """
+            select total.period_start, part.breakdown, sum(exact.children) filter (part.suppressed) as hidden
+            from dashboard.indicator_board as total
+            inner join dashboard.indicator_board as part
+                using (indicator_id, period_kind, period_start, period_end)
+            inner join dashboard.indicator as exact
+                on (exact.indicator_id, exact.period_kind, exact.period_start, exact.period_end,
+                    exact.breakdown, exact.breakdown_value)
+                = (part.indicator_id, part.period_kind, part.period_start, part.period_end,
+                    part.breakdown, part.breakdown_value)
+            where
+                total.indicator_id = 'issued0' and total.breakdown = 'all' and not total.suppressed
+                and part.breakdown <> 'all'
+            group by total.period_kind, total.period_start, total.period_end, part.breakdown
+            having hidden > 0
+            """
+        ).fetchall()
+    assert shown == [(True,)]
+    assert differences
+    assert [difference for difference in differences if difference[-1] < 5] == []
+
+
 def test_the_public_has_the_public_indicators_alone(borough: duckdb.DuckDBPyConnection) -> None:
     names = borough.execute("select distinct indicator_id from dashboard.indicator_public order by all").fetchall()
     assert names == [("active0",), ("issued0",), ("timeliness0",), ("visited0",), ("waits0",)]

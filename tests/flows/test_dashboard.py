@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.edition import PRODUCT
+from dashboard.edition import PRODUCT, SITES
 from dashboard.publishing import write_pages
+from dashboard.wording import day_name
 from flows.dashboard import NoDashboard, UnknownIndicator, accept_fall, build_pages, comment_on, published_edition
 from flows.summary import ProductLine, RunSummary
 from operations.store import OperationsStore
@@ -124,6 +125,11 @@ def test_a_denominator_that_fell_holds_the_dashboard_and_the_old_one_stays_with_
     standing = standing_publication(Home(home.folder), PRODUCT)
     assert standing is not None
     assert standing.known_at == whole.known_at.replace(" ", "T")
+    known_at = datetime.fromisoformat(whole.known_at)
+    for site in SITES.values():
+        page = (home.folder / "published" / PRODUCT / site / "about.html").read_text(encoding="utf-8")
+        assert f"{known_at:%H:%M} UTC on {day_name(known_at.date())}" in page
+        assert f"<p>As at {day_name(date.fromisoformat(whole.as_at))}</p>" in page
 
 
 def test_the_findings_say_why_the_dashboard_is_held_and_what_to_do(

@@ -140,6 +140,38 @@ def test_what_has_nothing_in_it_any_more_is_shown_empty_and_revised(
     assert row == {"value": 0.0, "first_published_value": 3.0, "is_revised": True}
 
 
+def test_a_breakdown_that_comes_later_is_no_revision_and_is_kept_from_then_on(
+    warehouse: Warehouse, tmp_path: Path, dbt: Dbt
+) -> None:
+    published(warehouse, tmp_path, known_at=datetime(2025, 7, 1, 20))
+    warehouse.connection.execute("delete from indicators.published where breakdown = 'sex'")
+    build_after_checks(dbt, warehouse)
+    boys = "indicator_id = 'requests_received' and breakdown_value = 'Male' and period_kind = 'month'"
+    may = f"select first_published_value, is_revised from dashboard.indicator where {boys} and month(period_start) = 5"
+    assert warehouse.row(may) == {"first_published_value": 3.0, "is_revised": False}
+    assert keep_published(warehouse.connection, tmp_path, "second") > 0
+    kept = duckdb.execute(f"select distinct breakdown from '{tmp_path}/second.parquet'").fetchall()
+    assert kept == [("sex",)]
+
+
+def test_what_was_published_of_pounds_keeps_of_how_many_children_it_was(
+    warehouse: Warehouse, tmp_path: Path, dbt: Dbt
+) -> None:
+    """Where that was not kept, it may have been one child, and so it is withheld."""
+    june = "select breakdown_value, children from dashboard.indicator where indicator_id = 'high_needs_forecast'"
+    warehouse.connection.execute(
+        "insert into indicators.published by name select 'high_needs_forecast' as indicator_id, "
+        "'month' as period_kind, date '2025-05-01' as period_start, date '2025-05-31' as period_end, "
+        "'sex' as breakdown, of.sex as breakdown_value, 900 as numerator, 900 as value, of.children, "
+        "timestamp '2025-05-31 20:00:00' as known_at from (values ('Female', 7), ('Male', null)) as of(sex, children)"
+    )
+    build_after_checks(dbt, warehouse)
+    assert warehouse.rows(f"{june} order by all") == [
+        {"breakdown_value": "Female", "children": 7},
+        {"breakdown_value": "Male", "children": 1},
+    ]
+
+
 def test_a_month_that_is_not_over_is_neither_kept_nor_revised(warehouse: Warehouse, tmp_path: Path) -> None:
     assert months(warehouse)[date(2025, 6, 1)] == (0.0, None, False)
 
@@ -197,7 +229,7 @@ def test_the_rules_on_the_dashboard_pass_and_find_what_is_wrong(warehouse: Wareh
     clean = {result.rule_id: result.outcome for result in verify_contracts(connection, contracts)}
     assert {rule for rule, outcome in clean.items() if outcome != "passed"} == {"indicator_without_a_figure"}
     connection.execute("update dashboard.indicator set denominator = denominator / 2 where breakdown = 'all'")
-    connection.execute("update dashboard.indicator set children = 0 where indicator_id = 'placements_out_of_area'")
+    connection.execute("update dashboard.indicator set children = 0 where indicator_id = 'active_plans'")
     connection.execute("insert into dashboard.indicator_catalogue from dashboard.indicator_catalogue limit 1")
     connection.execute("update dashboard.indicator_benchmark set value = 101 where area_kind = 'england'")
     wrong = {(r.dataset, r.rule_id) for r in verify_contracts(connection, contracts) if r.outcome == "failed"}
@@ -245,7 +277,7 @@ LAST_MONTH = "period_kind = 'month' and breakdown = 'all' and period_start = dat
 MANY = "update intermediate.int_indicator_count set numerator = 100 where period_kind = 'month' and breakdown = 'all'"
 PUBLISHED_AS_HIGHER = (
     "insert into indicators.published select indicator_id, period_kind, period_start, breakdown, breakdown_value, "
-    f"period_end, 400, denominator, value, timestamp '2025-06-02 03:00:00' from intermediate.int_indicator_count "
+    "period_end, 400, denominator, value, null, timestamp '2025-06-02 03:00:00' from intermediate.int_indicator_count "
     f"where indicator_id = 'requests_received' and {LAST_MONTH}"
 )
 PLANTED = {
@@ -264,6 +296,8 @@ PLANTED = {
     "where indicator_id = 'requests_received' and breakdown = 'all' and period_kind = 'quarter'",
     "indicator_breakdown_does_not_add_up": "update intermediate.int_indicator_count set numerator = numerator + 1 "
     "where indicator_id = 'requests_received' and breakdown = 'sex' and period_kind = 'month'",
+    "indicator_child_counted_twice": "insert into core.fct_plan "
+    "select plan.* replace (concat(plan_id, copy) as plan_id) from core.fct_plan as plan, range(5) as r(copy)",
     "indicator_recount_differs": "insert into core.fct_request from core.fct_request limit 1",
 }
 """A fault for each rule on the counts: a month missing, a child counted twice, what was counted halved."""

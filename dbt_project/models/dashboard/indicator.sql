@@ -45,6 +45,8 @@ published as (
         published.value,
         published.known_at,
         catalogue.kind = 'today' as is_of_today,
+        -- of how many children it was may not have been kept: then it was of few, for all that is known
+        case when catalogue.is_about_children then coalesce(published.children, 1) end as children,
         catalogue.denominator_definition is not null as has_denominator
     from {{ source('indicators', 'published') }} as published
     inner join {{ source('indicators', 'catalogue') }} as catalogue
@@ -94,7 +96,7 @@ cells as (
         published.numerator,
         published.denominator,
         published.value,
-        null as children
+        published.children
     from published
     cross join {{ source('landing', 'run') }} as run
     where published.is_of_today and published.period_end < run.as_at
@@ -128,7 +130,7 @@ cells as (
     where not published.is_of_today and published.period_end < run.as_at
 ),
 
-closed as (
+closed_periods as (
     select
         indicator_id,
         period_kind,
@@ -137,6 +139,28 @@ closed as (
     from published
     where not is_of_today
     group by indicator_id, period_kind, period_start
+),
+
+shown_by as (
+    select
+        indicator_id,
+        breakdown,
+        min(known_at) as known_at
+    from published
+    where not is_of_today
+    group by indicator_id, breakdown
+),
+
+-- what a breakdown says of a period that was closed before the catalogue had it is no revision
+closed as (
+    select
+        closed_periods.indicator_id,
+        closed_periods.period_kind,
+        closed_periods.period_start,
+        shown_by.breakdown,
+        greatest(closed_periods.known_at, shown_by.known_at) as known_at
+    from closed_periods
+    inner join shown_by on closed_periods.indicator_id = shown_by.indicator_id
 ),
 
 targets as (
@@ -270,6 +294,7 @@ left join closed
         now.indicator_id = closed.indicator_id
         and now.period_kind = closed.period_kind
         and now.period_start = closed.period_start
+        and now.breakdown = closed.breakdown
 left join published as first
     on
         not first.is_of_today

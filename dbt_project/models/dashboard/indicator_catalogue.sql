@@ -22,6 +22,7 @@ select
     benchmark_source,
     is_person_count,
     is_share,
-    kind as counted_as
+    kind as counted_as,
+    not_broken_down
 from {{ source('indicators', 'catalogue') }}
 order by position
