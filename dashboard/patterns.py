@@ -317,10 +317,15 @@ def _with_a_lump(
 
 
 def _grow_row(counts: Counts, small: Mask, below: int, partners: Mapping[int, int]) -> Mask:
-    """The small columns of one row (``counts``: measures x columns) with as many more as it takes to hide them."""
-    chosen = small.copy()
-    while _lacks(counts[:, chosen], below, partners).any() and not chosen.all():
-        spare = np.flatnonzero(~chosen)
+    """The small columns of one row (``counts``: measures x columns) with as many more as it takes to hide them.
+
+    Where all together are not enough, all are given; but for empty columns, which hide nothing.
+    """
+    chosen, held = small.copy(), counts.any(axis=0)
+    if _lacks(counts, below, partners).any():
+        return np.asarray(chosen | held)
+    while _lacks(counts[:, chosen], below, partners).any():
+        spare = np.flatnonzero(held & ~chosen)
         lacks = _lacks(counts[:, chosen], below, partners, counts[:, spare])
         chosen[spare[np.lexsort((spare, counts[:, spare].sum(axis=0), lacks))[0]]] = True
     return chosen
@@ -345,14 +350,18 @@ def _lacks(counts: Counts, below: int, partners: Mapping[int, int], more: Counts
 
 
 def _grow_columns(sums: Counts, rows: NDArray[np.int64], columns: Mask, below: int, usable: Mask | None = None) -> Mask:
-    """The columns with as many more as it takes for every row to sum to 0 or to the threshold at least."""
-    chosen = columns.copy()
+    """The columns with as many more as it takes for every row to sum to 0 or to the threshold at least.
+
+    Columns that are empty in these rows add nothing, and are left out.
+    """
+    chosen, of_rows = columns.copy(), sums[:, rows]
+    useful = of_rows.any(axis=(0, 1)) if usable is None else usable & of_rows.any(axis=(0, 1))
     while True:
-        row_sums = sums[:, rows][:, :, chosen].sum(axis=2)
-        spare = np.flatnonzero(~chosen if usable is None else usable & ~chosen)
+        row_sums = of_rows[:, :, chosen].sum(axis=2)
+        spare = np.flatnonzero(useful & ~chosen)
         if not _is_small(row_sums, below).any() or not len(spare):
             return chosen
-        chosen[_best(spare, row_sums, sums[:, rows][:, :, spare], below)] = True
+        chosen[_best(spare, row_sums, of_rows[:, :, spare], below)] = True
 
 
 def _grow_rectangle(
