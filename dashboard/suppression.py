@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -36,88 +35,138 @@ IS_MEAN = (
 ABOUT_CHILDREN = "(select distinct indicator_id from dashboard.indicator where children is not null)"
 """The indicators that count something of children's, such as sessions, with how many children it is about."""
 
-# What counts persons, means over persons (who reads how many a mean is over counts children), and what is about some.
-CELLS = f"""
-    with persons as (
+# Figures have their place by number: of millions, each is looked up several times. A span is a period, a series what
+# one group of an indicator has in all of them; both are numbered in the order in which they are published.
+PLACES = f"""
+    create or replace temporary table span as
+    select
+        row_number() over (order by period_kind, period_start, period_end)::integer as span,
+        period_kind,
+        period_start,
+        period_end
+    from (select distinct period_kind, period_start, period_end from dashboard.indicator);
+
+    create or replace temporary table span_before as
+    select
+        now.span,
+        before.span as before,
+        year_before.span as year_before
+    from span as now
+    left join span as before
+        on
+            now.period_kind = before.period_kind
+            and before.period_end = indicators.end_before(now.period_kind, now.period_start, now.period_end)
+    left join span as year_before
+        on
+            now.period_kind = year_before.period_kind
+            and year_before.period_start = (now.period_start - interval 1 year)::date
+            and year_before.period_end = last_day((now.period_end - interval 1 year)::date);
+
+    create or replace temporary table series as
+    select
+        row_number() over (order by indicator_id, breakdown <> 'all', breakdown, breakdown_value)::integer as series,
+        dense_rank() over (order by indicator_id)::integer as indicator_number,
+        row_number() over (
+            partition by indicator_id order by breakdown <> 'all', breakdown, breakdown_value
+        )::integer - 1 as place,
+        indicator_id,
+        breakdown,
+        breakdown_value
+    from (select distinct indicator_id, breakdown, breakdown_value from dashboard.indicator);
+
+    create or replace temporary table figure as
+    select
+        indicator.rowid as figure,
+        series.series,
+        span.span
+    from dashboard.indicator
+    inner join series using (indicator_id, breakdown, breakdown_value)
+    inner join span using (period_kind, period_start, period_end);
+
+    -- What counts persons, means over persons (who reads how many a mean is over counts children), and what is about
+    -- some. A group with nothing in a period may have no row there; where it has to be withheld it needs one, so the
+    -- cells of an indicator are all its groups in all its periods.
+    create or replace temporary table counted as
+    with counting as (
         select
-            indicator.*,
-            indicator.rowid as figure,
+            catalogue.indicator_id,
             catalogue.unit,
-            indicator.indicator_id in {ABOUT_CHILDREN} as is_about_children
-        from dashboard.indicator
-        inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
+            catalogue.indicator_id in {ABOUT_CHILDREN} as is_about_children
+        from dashboard.indicator_catalogue as catalogue
         where catalogue.is_person_count or {IS_MEAN} or is_about_children
     ),
 
-    -- a value with nothing in a period may have no row there; where it has to be withheld it needs one
-    places as (
+    widths as (
         select
-            periods.indicator_id,
-            periods.unit,
-            periods.is_about_children,
-            periods.period_kind,
-            periods.period_start,
-            periods.period_end,
-            periods.is_complete,
-            columns.breakdown,
-            columns.breakdown_value
-        from (
-            select distinct
-                indicator_id,
-                unit,
-                is_about_children,
-                period_kind,
-                period_start,
-                period_end,
-                is_complete
-            from persons
-        ) as periods
-        inner join (
-            select distinct indicator_id, breakdown, breakdown_value from persons
-        ) as columns
-            on periods.indicator_id = columns.indicator_id
+            indicator_number,
+            indicator_id,
+            count(*) as width
+        from series
+        group by indicator_number, indicator_id
+    ),
+
+    heights as (
+        select
+            series.indicator_number,
+            count(distinct figure.span) as height
+        from figure
+        inner join series using (series)
+        group by series.indicator_number
     )
 
     select
-        row_number() over (
-            order by
-                places.indicator_id,
-                places.period_kind,
-                places.period_start,
-                places.period_end,
-                places.breakdown,
-                places.breakdown_value
-        ) - 1 as cell,
-        places.*,
-        persons.figure,
-        persons.numerator,
-        persons.denominator,
-        persons.children
-    from places
-    left join persons
-        on
-            places.indicator_id = persons.indicator_id
-            and places.period_kind = persons.period_kind
-            and places.period_start = persons.period_start
-            and places.period_end = persons.period_end
-            and places.breakdown = persons.breakdown
-            and places.breakdown_value = persons.breakdown_value
+        indicator_number,
+        counting.indicator_id,
+        counting.unit,
+        counting.is_about_children,
+        widths.width,
+        heights.height,
+        (
+            sum(widths.width * heights.height) over (order by indicator_number) - widths.width * heights.height
+        )::bigint as first_cell
+    from counting
+    inner join widths using (indicator_id)
+    inner join heights using (indicator_number);
+
+    create or replace temporary table counted_period as
+    select
+        indicator_number,
+        span,
+        is_complete,
+        row_number() over (partition by indicator_number order by span)::integer - 1 as period
+    from (
+        select
+            series.indicator_number,
+            figure.span,
+            bool_and(indicator.is_complete) as is_complete
+        from figure
+        inner join series using (series)
+        inner join counted using (indicator_number)
+        inner join dashboard.indicator on figure.figure = indicator.rowid
+        group by series.indicator_number, figure.span
+    )
 """
 
 
 @dataclass(frozen=True)
 class _Indicator:
-    """One indicator's counts: its measures (each periods x columns), and which cell stands where (-1: none).
+    """One indicator's counts: its measures (each periods x columns), and the number of its first cell.
 
     With ``is_about_children`` the measure is how many children its figures are about, again in each period.
     """
 
+    number: int
     indicator_id: str
     periods: Sequence[Period]
     columns: Sequence[tuple[str, str]]
     measures: tuple[Counts, ...]
-    cells: NDArray[np.int64]
+    first_cell: int
     is_about_children: bool
+
+    @property
+    def cells(self) -> slice:
+        """Where its cells are among all of them: its periods one after the other, each with all columns."""
+        return slice(self.first_cell, self.first_cell + len(self.periods) * len(self.columns))
 
 
 def suppress(connection: duckdb.DuckDBPyConnection, board: DisclosureControl, public: DisclosureControl) -> None:
@@ -127,120 +176,148 @@ def suppress(connection: duckdb.DuckDBPyConnection, board: DisclosureControl, pu
     and ``upper`` (Wilson's 95 % interval of a percentage). The public's has the catalogue's public indicators alone.
     """
     make_period_macro(connection)
-    connection.execute(f"create or replace temporary table cell as {CELLS}")
-    flags = {audience: np.zeros(_count(connection), dtype=bool) for audience in AUDIENCES}
-    for family in _families([part for indicator in _indicators(connection) for part in _parts_of(indicator)]):
+    connection.execute(PLACES)
+    figures = _figures(connection)
+    indicators = list(_indicators(connection, figures))
+    count = max((indicator.cells.stop for indicator in indicators), default=0)
+    flags = {audience: np.zeros(count, dtype=bool) for audience in AUDIENCES}
+    for family in _families([part for indicator in indicators for part in _parts_of(indicator)]):
         grid, places = _grid_of(family)
         hidden = withheld(grid, board.below)
         for audience in AUDIENCES:
             if audience == "public":
                 hidden = hidden | withheld(grid, public.below)
             for part, (periods, columns) in zip(family, places, strict=True):
-                own = hidden[np.ix_(periods, columns)]
-                is_there = part.indicator.cells >= 0
-                flags[audience][part.indicator.cells[is_there]] |= own[is_there]
-    pattern = pa.table({"cell": np.arange(_count(connection)), **flags})
-    connection.register("pattern", pattern)
+                flags[audience][part.indicator.cells] |= hidden[np.ix_(periods, columns)].ravel()
+    _note_pattern(connection, figures, indicators, flags)
     for audience, control in zip(AUDIENCES, (board, public), strict=True):
         for number, (first, last) in enumerate(_in_batches(connection)):
             into = "insert into" if number else "create or replace table"
             statement = f"{into} dashboard.indicator_{audience} {'' if number else 'as'}"
             connection.execute(f"{statement} {_published(audience, control.round_to)}", {"first": first, "last": last})
     connection.unregister("pattern")
-    connection.execute("drop table cell")
+    connection.unregister("gap")
+    for table in ("span", "span_before", "series", "figure", "counted", "counted_period"):
+        connection.execute(f"drop table {table}")
 
 
-def _in_batches(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    """The indicators in their order, as many together as have some number of figures: the first and last of each batch.
+def _note_pattern(
+    connection: duckdb.DuckDBPyConnection,
+    figures: dict[str, NDArray[np.int64]],
+    indicators: Sequence[_Indicator],
+    flags: dict[str, NDArray[np.bool_]],
+) -> None:
+    """Registers what is withheld: ``pattern`` by figure, and ``gap`` where there is no figure but has to be a row."""
+    is_flagged = flags["board"] | flags["public"]
+    cells = figures["cell"][is_flagged[figures["cell"]]]
+    own = {name: figures[name][is_flagged[figures["cell"]]] for name in ("figure", "series")}
+    connection.register("pattern", pa.table({**own, **{audience: flags[audience][cells] for audience in AUDIENCES}}))
+    has_figure = np.zeros(len(is_flagged), dtype=bool)
+    has_figure[figures["cell"]] = True
+    empty = np.flatnonzero(is_flagged & ~has_figure)
+    firsts = np.array([indicator.first_cell for indicator in indicators], dtype=np.int64)
+    widths = np.array([len(indicator.columns) for indicator in indicators], dtype=np.int64)
+    numbers = np.array([indicator.number for indicator in indicators], dtype=np.int64)
+    of = np.searchsorted(firsts, empty, side="right") - 1
+    gap = {
+        "indicator_number": numbers[of],
+        "period": (empty - firsts[of]) // widths[of],
+        "place": (empty - firsts[of]) % widths[of],
+    }
+    connection.register("gap", pa.table({**gap, **{audience: flags[audience][empty] for audience in AUDIENCES}}))
+
+
+def _in_batches(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
+    """The series in their order, as many indicators together as have some number of figures: first and last of each.
 
     It bounds the memory: an authority of hundreds of wards has millions of figures.
     """
-    batches: list[list[str]] = [[]]
+    batches: list[tuple[int, int]] = []
     held = 0
-    for indicator, figures in connection.execute(
-        "select indicator_id, count(*) from dashboard.indicator group by indicator_id order by indicator_id"
+    for first, last, figures in connection.execute(
+        """
+        select min(series.series), max(series.series), count(*)
+        from figure
+        inner join series using (series)
+        group by series.indicator_number
+        order by series.indicator_number
+        """
     ).fetchall():
-        if held + figures > FIGURES_AT_A_TIME and batches[-1]:
-            batches.append([])
+        if batches and held + figures <= FIGURES_AT_A_TIME:
+            batches[-1] = (batches[-1][0], last)
+        else:
+            batches.append((first, last))
             held = 0
-        batches[-1].append(indicator)
         held += figures
-    return [(batch[0], batch[-1]) if batch else ("", "") for batch in batches]
+    return batches or [(0, 0)]
 
 
-def _count(connection: duckdb.DuckDBPyConnection) -> int:
-    ((count,),) = connection.execute("select count(*) from cell").fetchall()
-    return int(count)
-
-
-def _indicators(connection: duckdb.DuckDBPyConnection) -> Iterator[_Indicator]:
-    """The indicators that count persons, each as arrays."""
-    periods: dict[str, list[Period]] = {}
-    for name, kind, start, end in connection.execute(
-        "select distinct indicator_id, period_kind, period_start, period_end from cell order by all"
-    ).fetchall():
-        periods.setdefault(name, []).append(Period(kind, start, end))
-    columns: dict[str, list[tuple[str, str]]] = {}
-    for name, breakdown, value in connection.execute(
-        """
-        select indicator_id, breakdown, breakdown_value
-        from cell
-        group by indicator_id, breakdown, breakdown_value
-        order by breakdown <> 'all', breakdown, breakdown_value
-        """
-    ).fetchall():
-        columns.setdefault(name, []).append((breakdown, value))
-    arrays: dict[str, Any] = connection.execute(
+def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, NDArray[np.int64]]:
+    """The figures that count persons: ``figure``, ``series``, ``cell`` and the counts, one array each."""
+    arrays = connection.execute(
         """
         select
-            cell,
-            dense_rank() over (partition by indicator_id order by period_kind, period_start, period_end) - 1 as period,
-            dense_rank() over (
-                partition by indicator_id order by breakdown <> 'all', breakdown, breakdown_value
-            ) - 1 as place,
-            coalesce(numerator, 0) as numerator,
-            coalesce(denominator, 0) as denominator,
-            coalesce(children, 0) as children
-        from cell
-        order by indicator_id
+            figure.figure,
+            figure.series,
+            counted.first_cell + counted_period.period * counted.width + series.place as cell,
+            coalesce(indicator.numerator, 0) as numerator,
+            coalesce(indicator.denominator, 0) as denominator,
+            coalesce(indicator.children, 0) as children
+        from figure
+        inner join series using (series)
+        inner join counted using (indicator_number)
+        inner join counted_period using (indicator_number, span)
+        inner join dashboard.indicator on figure.figure = indicator.rowid
         """
     ).fetchnumpy()
-    first = 0
-    for name, unit, is_about_children, cells in connection.execute(
-        "select indicator_id, unit, is_about_children, count(*) from cell group by all order by indicator_id"
+    return {name: np.asarray(values, dtype=np.int64) for name, values in arrays.items()}
+
+
+def _indicators(connection: duckdb.DuckDBPyConnection, figures: dict[str, NDArray[np.int64]]) -> Iterator[_Indicator]:
+    """The indicators that count persons, each as arrays, in the order of their cells."""
+    periods: dict[int, list[Period]] = {}
+    for number, kind, start, end in connection.execute(
+        """
+        select counted_period.indicator_number, span.period_kind, span.period_start, span.period_end
+        from counted_period
+        inner join span using (span)
+        order by counted_period.indicator_number, counted_period.period
+        """
     ).fetchall():
-        mine = slice(first, first + cells)
-        first += cells
-        counts = {key: values[mine] for key, values in arrays.items()}
-        yield _indicator(name, unit, is_about_children, periods[name], columns[name], counts)
+        periods.setdefault(number, []).append(Period(kind, start, end))
+    columns: dict[int, list[tuple[str, str]]] = {}
+    for number, breakdown, value in connection.execute(
+        "select indicator_number, breakdown, breakdown_value from series order by series"
+    ).fetchall():
+        columns.setdefault(number, []).append((breakdown, value))
+    counted = connection.execute(
+        "select indicator_number, indicator_id, unit, is_about_children, first_cell, width, height "
+        "from counted order by indicator_number"
+    ).fetchall()
+    count = sum(width * height for *_, width, height in counted)
+    spread = {name: np.zeros(count, dtype=np.int64) for name in ("numerator", "denominator", "children")}
+    for name, values in spread.items():
+        values[figures["cell"]] = figures[name]
+    for number, name, unit, is_about_children, first_cell, width, height in counted:
+        mine = slice(first_cell, first_cell + width * height)
+        counts = {key: values[mine].reshape(height, width) for key, values in spread.items()}
+        measures = _measures(unit, is_about_children, **counts)
+        yield _Indicator(number, name, periods[number], columns[number], measures, first_cell, is_about_children)
 
 
-def _indicator(
-    name: str,
-    unit: str,
-    is_about_children: bool,
-    periods: list[Period],
-    columns: list[tuple[str, str]],
-    arrays: dict[str, NDArray[Any]],
-) -> _Indicator:
-    places = (arrays["period"], arrays["place"])
-
-    def spread(values: NDArray[Any], fill: int = 0) -> Counts:
-        filled = np.full((len(periods), len(columns)), fill, dtype=np.int64)
-        filled[places] = values
-        return filled
-
-    numerator, denominator = spread(arrays["numerator"]), spread(arrays["denominator"])
+def _measures(
+    unit: str, is_about_children: bool, numerator: Counts, denominator: Counts, children: Counts
+) -> tuple[Counts, ...]:
+    """The counts of an indicator that must not be told where they are small."""
     match unit:
         case _ if is_about_children:
-            measures: tuple[Counts, ...] = (spread(arrays["children"]),)
+            return (children,)
         case "percent":
-            measures = (numerator, np.clip(denominator - numerator, 0, None))
+            return numerator, np.clip(denominator - numerator, 0, None)
         case "count" | "rate_per_10000":
-            measures = (numerator,)
+            return (numerator,)
         case _:  # a mean: what must be hidden is of how few it is
-            measures = (denominator,)
-    return _Indicator(name, periods, columns, measures, spread(arrays["cell"], -1), is_about_children)
+            return (denominator,)
 
 
 @dataclass(frozen=True)
@@ -354,7 +431,7 @@ def _in_order(period: Period) -> tuple[str, date, date]:
 
 
 def _published(audience: str, round_to: int) -> str:
-    """The SQL of one audience's rows of the indicators from ``$first`` to ``$last``.
+    """The SQL of one audience's rows of the series from ``$first`` to ``$last``.
 
     Everything but the rating comes from the counts as shown. Only a cell shown to the board has a rating, and the
     board has its exact figure, so the rating tells nothing more.
@@ -369,20 +446,30 @@ def _published(audience: str, round_to: int) -> str:
     with shown as (
         select
             indicator.*,
+            figure.series,
+            figure.span,
             catalogue.unit,
             {IS_MEAN} as is_mean,
             (catalogue.is_person_count or is_mean or indicator.indicator_id in {ABOUT_CHILDREN})
             and {str(round_to > 1).lower()} as is_rounded,
             coalesce(pattern.{audience}, false) as is_withheld
         from dashboard.indicator
+        inner join (
+            select figure, series, span from figure where series between $first and $last
+        ) as figure
+            on indicator.rowid = figure.figure
         inner join dashboard.indicator_catalogue as catalogue on indicator.indicator_id = catalogue.indicator_id
-        left join cell on indicator.rowid = cell.figure
-        left join pattern on cell.cell = pattern.cell
-        where {audiences} and indicator.indicator_id between $first and $last
+        left join (
+            select figure, {audience} from pattern where series between $first and $last
+        ) as pattern
+            on indicator.rowid = pattern.figure
+        where {audiences}
     ),
 
     cells as (
         select
+            series,
+            span,
             indicator_id,
             period_kind,
             period_start,
@@ -423,25 +510,27 @@ def _published(audience: str, round_to: int) -> str:
         from shown
         union all by name
         select
-            cell.indicator_id,
-            cell.period_kind,
-            cell.period_start,
-            cell.period_end,
-            cell.is_complete,
-            cell.breakdown,
-            cell.breakdown_value,
-            cell.unit,
+            series.series,
+            span.span,
+            series.indicator_id,
+            span.period_kind,
+            span.period_start,
+            span.period_end,
+            counted_period.is_complete,
+            series.breakdown,
+            series.breakdown_value,
+            counted.unit,
             'none' as rag,
             false as is_revised,
             true as suppressed
-        from cell
-        inner join pattern on cell.cell = pattern.cell
-        inner join dashboard.indicator_catalogue as catalogue on cell.indicator_id = catalogue.indicator_id
-        where
-            cell.figure is null
-            and pattern.{audience}
-            and {audiences}
-            and cell.indicator_id between $first and $last
+        from gap
+        inner join series on gap.indicator_number = series.indicator_number and gap.place = series.place
+        inner join counted_period
+            on gap.indicator_number = counted_period.indicator_number and gap.period = counted_period.period
+        inner join span on counted_period.span = span.span
+        inner join counted on gap.indicator_number = counted.indicator_number
+        inner join dashboard.indicator_catalogue as catalogue on counted.indicator_id = catalogue.indicator_id
+        where gap.{audience} and {audiences} and series.series between $first and $last
     ),
 
     compared as (
@@ -455,22 +544,10 @@ def _published(audience: str, round_to: int) -> str:
             -- the sessions of one child go together, so the interval is that of as many children
             {Z_95} * {Z_95} / nullif(coalesce(now.children, now.denominator), 0) as spread
         from cells as now
-        left join cells as before
-            on
-                now.indicator_id = before.indicator_id
-                and now.period_kind = before.period_kind
-                and now.breakdown = before.breakdown
-                and now.breakdown_value = before.breakdown_value
-                and before.period_end
-                = indicators.end_before(now.period_kind, now.period_start, now.period_end)
+        inner join span_before on now.span = span_before.span
+        left join cells as before on now.series = before.series and span_before.before = before.span
         left join cells as year_before
-            on
-                now.indicator_id = year_before.indicator_id
-                and now.period_kind = year_before.period_kind
-                and now.breakdown = year_before.breakdown
-                and now.breakdown_value = year_before.breakdown_value
-                and year_before.period_start = (now.period_start - interval 1 year)::date
-                and year_before.period_end = last_day((now.period_end - interval 1 year)::date)
+            on now.series = year_before.series and span_before.year_before = year_before.span
     )
 
     select
@@ -515,5 +592,5 @@ def _published(audience: str, round_to: int) -> str:
                 )
         end as upper
     from compared
-    order by indicator_id, period_kind, period_start, period_end, breakdown <> 'all', breakdown, breakdown_value
+    order by indicator_id, span, series
     """
