@@ -173,6 +173,29 @@ targets as (
     from {{ ref('fct_target') }}
 ),
 
+starts as (
+    select distinct
+        indicator_id,
+        period_start
+    from cells
+),
+
+targets_of_periods as (
+    select
+        starts.indicator_id,
+        starts.period_start,
+        targets.target,
+        targets.amber_from
+    from starts
+    inner join targets
+        on
+            starts.indicator_id = targets.indicator_id
+            and starts.period_start between targets.period_start_date and targets.period_end_date
+    qualify row_number() over (
+        partition by starts.indicator_id, starts.period_start order by targets.period_start_date desc
+    ) = 1
+),
+
 of_periods as (
     select
         cells.indicator_id,
@@ -196,15 +219,8 @@ of_periods as (
     from cells
     inner join {{ source('indicators', 'catalogue') }} as catalogue on cells.indicator_id = catalogue.indicator_id
     -- left: an indicator without a target of the council's own has the catalogue's, or none
-    left join targets
-        on
-            cells.indicator_id = targets.indicator_id
-            and cells.period_start between targets.period_start_date and targets.period_end_date
-    qualify row_number() over (
-        partition by
-            cells.indicator_id, cells.period_kind, cells.period_start, cells.breakdown, cells.breakdown_value
-        order by targets.period_start_date desc nulls last
-    ) = 1
+    left join targets_of_periods as targets
+        on cells.indicator_id = targets.indicator_id and cells.period_start = targets.period_start
 ),
 
 benchmarks as (
@@ -213,12 +229,7 @@ benchmarks as (
         starts.period_start,
         max_by(benchmark.area_name || ' ' || benchmark.calendar_year, benchmark.calendar_year) as benchmark_name,
         max_by(benchmark.value, benchmark.calendar_year) as benchmark
-    from (
-        select distinct
-            indicator_id,
-            period_start
-        from cells
-    ) as starts
+    from starts
     inner join {{ ref('indicator_benchmark') }} as benchmark
         on starts.indicator_id = benchmark.indicator_id and benchmark.calendar_year <= year(starts.period_start)
     where benchmark.area_kind = 'england' and benchmark.value is not null
