@@ -47,6 +47,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "where breakdown = 'need')"
         )
         connection.execute("delete from indicator_board where breakdown_value = 'HI' and period_kind = 'month'")
+        connection.execute("update indicator_board set is_complete = false where indicator_id = 'training0'")
         publish_tables(connection, folder)
     write_pages(folder, COMMENTS, tmp_path_factory.mktemp("drawings"))
     return folder
@@ -184,6 +185,14 @@ def test_a_chart_of_groups_says_of_which_period_it_is(published: Path) -> None:
         (caption,) = re.findall("<figcaption>([^<]*), by group", page)
         kinds = re.findall(r'<th scope="col" class="number">[^<]+<br>([^<]+)</th>', page)
         assert caption in kinds
+
+
+def test_groups_of_a_period_that_is_not_over_are_told_to_be(published: Path) -> None:
+    """Nothing of the staff has a complete period in this edition."""
+    page = (published / "site" / "indicators" / "training0.html").read_text(encoding="utf-8")
+    headings = re.findall(r'<th scope="col" class="number">Month<br>([^<]+)</th>', page)
+    assert set(headings) == {"August 2026 (not complete)"}
+    assert "<figcaption>August 2026 (not complete), by group." in page
 
 
 def test_a_page_says_what_its_indicator_is_not_broken_down_by_and_why(published: Path) -> None:
