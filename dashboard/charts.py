@@ -162,13 +162,18 @@ class Artist:
         return self._draw(template, rows, f"trend-{indicator.indicator_id}", "Over time", text)
 
     def breakdowns(self, indicator: Indicator) -> str:
-        """The indicator's breakdowns in the last period for which most can be shown, as SVG."""
+        """The indicator's breakdowns in the last period for which most can be shown, as SVG.
+
+        One of which nothing can be shown is left to the table.
+        """
         kind = indicator.breakdown_kind
         if kind is None:
             return ""
         drawn = [f[kind] for values in indicator.breakdowns.values() for f in values.values() if kind in f]
         rows: list[dict[str, Any]] = []
         for breakdown, values in indicator.breakdowns.items():
+            if all(kind not in kinds or kinds[kind].value is None for kinds in values.values()):
+                continue
             for value in values_in_order(breakdown, values):
                 if kind in values[value]:
                     figure = values[value][kind]

@@ -57,6 +57,14 @@ def _blank(count: int) -> list[str]:
     return [""] * count
 
 
+def _place_in_work(plans: list[Record], placements: list[Record]) -> None:
+    """Who has work in the plan has it where the child is now."""
+    work = {plan["plan_id"]: plan["plan_wbp"] for plan in plans if plan["plan_wbp"]}
+    for placement in placements:
+        if placement["rank"] == "1" and not placement["leaving_date"]:
+            placement["wbp"] = work.get(placement["plan_id"], "")
+
+
 def _numbered(prefix: str, count: int, width: int = 6) -> list[str]:
     return [f"{prefix}{number:0{width}d}" for number in range(1, count + 1)]
 
@@ -151,6 +159,7 @@ class CaseSystem:
             "caseworker": self._caseworkers(),
             "training": self._training(),
         }
+        _place_in_work(made["plan"], made["placement"])
         return {name: Table(EXTRACT, name, f"{name}.csv", rows) for name, rows in made.items()}
 
     def _random(self, count: int) -> FloatArray:

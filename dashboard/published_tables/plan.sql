@@ -24,7 +24,8 @@ attended as (
     select
         setting.plan_id,
         setting.place,
-        setting.residential
+        setting.residential,
+        setting.work_based_learning
     from setting
     cross join survey
     where
@@ -67,6 +68,7 @@ select
     held.has_personal_budget,
     held.has_organised_arrangements,
     attended.residential,
+    attended.work_based_learning,
     years_held >= 1 as is_review_expected,
     is_review_expected and reviews.meeting_date is not null as is_reviewed,
     case when is_reviewed then reviews.meeting_date end as meeting_date,

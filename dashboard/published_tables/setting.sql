@@ -13,7 +13,8 @@ with kept as (
         is_resourced_provision,
         entry_date,
         leaving_date,
-        residential
+        residential,
+        work_based_learning
     from core.fct_placement
     union all
     select
@@ -29,7 +30,8 @@ with kept as (
         is_resourced_provision,
         entry_date,
         leaving_date,
-        residential
+        residential,
+        work_based_learning
     from core.fct_named_setting
 ),
 
@@ -110,6 +112,7 @@ select
     entry_date,
     leaving_date,
     residential,
+    work_based_learning,
     case
         when kind not in ('mainstream_la_maintained', 'mainstream_academy', 'mainstream_free_school') then kind
         when is_sen_unit then kind || '_senunit'

@@ -47,6 +47,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "where breakdown = 'need')"
         )
         connection.execute("delete from indicator_board where breakdown_value = 'HI' and period_kind = 'month'")
+        connection.execute("update indicator_board set is_complete = false where indicator_id = 'training0'")
         publish_tables(connection, folder)
     write_pages(folder, COMMENTS, tmp_path_factory.mktemp("drawings"))
     return folder
@@ -147,7 +148,7 @@ def test_every_page_pack_and_workbook_is_one_exposure_of_the_warehouse(published
 def test_no_label_of_a_chart_is_cut_off_by_the_edge_of_it(published: Path, open_page: Opener) -> None:
     """Also where the reader's computer has not the font that the chart was measured in."""
     opened = open_page(size=DESKTOP).page
-    opened.goto(address(published, "board", "indicators/timeliness0.html"))
+    opened.goto(address(published, "board", "indicators/active0.html"))
     cut = opened.evaluate(
         """() => [...document.querySelectorAll('svg.chart')].flatMap(chart => {
             const edge = chart.getBoundingClientRect();
@@ -175,6 +176,23 @@ def test_of_a_group_with_nothing_a_number_is_0_and_a_share_is_not_available(publ
         page = (published / "site" / "indicators" / f"{name}.html").read_text(encoding="utf-8")
         said[name] = re.findall(r'<th scope="row">HI</th>\s*<td class="number">([^<]*)<', page)
     assert said == {"issued0": ["0"], "timeliness0": ["[x]"]}
+
+
+def test_a_chart_of_groups_says_of_which_period_it_is(published: Path) -> None:
+    """It may be another than that of the headline, of which too little can be shown by group."""
+    for name in ("timeliness0", "active0"):
+        page = (published / "site" / "indicators" / f"{name}.html").read_text(encoding="utf-8")
+        (caption,) = re.findall("<figcaption>([^<]*), by group", page)
+        kinds = re.findall(r'<th scope="col" class="number">[^<]+<br>([^<]+)</th>', page)
+        assert caption in kinds
+
+
+def test_groups_of_a_period_that_is_not_over_are_told_to_be(published: Path) -> None:
+    """Nothing of the staff has a complete period in this edition."""
+    page = (published / "site" / "indicators" / "training0.html").read_text(encoding="utf-8")
+    headings = re.findall(r'<th scope="col" class="number">Month<br>([^<]+)</th>', page)
+    assert set(headings) == {"August 2026 (not complete)"}
+    assert "<figcaption>August 2026 (not complete), by group." in page
 
 
 def test_a_page_says_what_its_indicator_is_not_broken_down_by_and_why(published: Path) -> None:

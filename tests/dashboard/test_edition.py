@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
+from dashboard.charts import Artist
 from dashboard.edition import Comment, Figure, Indicator, Signal, read_edition
 from dashboard.wording import name_in_words, of_how_many, period_name, target_in_words, values_in_order
 from tests.dashboard.invented import invented_edition
@@ -99,6 +101,16 @@ def test_groups_whose_words_are_the_same_are_told_apart_by_their_codes() -> None
         connection.execute("update indicator_board set breakdown_value = 'top-up' where breakdown_value = 'SLCN'")
         issued = next(i for i in read_edition(connection, "board").indicators if i.indicator_id == "issued0")
     assert set(issued.breakdowns["need"]) == {"ASD", "Asd", "asd", "SEMH", "Top-up"}
+
+
+def test_a_breakdown_of_which_nothing_can_be_shown_is_not_drawn(tmp_path: Path) -> None:
+    groups = {
+        "area": {"Alderbrook": {"month": month(2026, 10, 40)}, "Ashcombe": {"month": month(2026, 10, None)}},
+        "sex": {"Female": {"month": month(2026, 10, None)}, "Male": {"month": month(2026, 10, None)}},
+    }
+    drawn = Artist(tmp_path).breakdowns(indicator(month(2026, 10, 50), breakdowns=groups, name="Seen"))
+    assert "Ashcombe" in drawn
+    assert "Female" not in drawn
 
 
 def test_a_signal_of_the_month_is_not_said_of_the_year_to_date() -> None:

@@ -111,7 +111,7 @@ def core() -> duckdb.DuckDBPyConnection:
         create table core.fct_placement (
             placement_id varchar, plan_id varchar, child_id varchar, ukprn varchar, establishment_urn varchar,
             sen_setting varchar, setting_rank integer, is_sen_unit boolean, is_resourced_provision boolean,
-            entry_date date, leaving_date date, residential varchar
+            entry_date date, leaving_date date, residential varchar, work_based_learning varchar
         );
         create table core.fct_named_setting as
             select * rename (placement_id as named_setting_id) from core.fct_placement;

@@ -192,6 +192,29 @@ def test_groups_add_up_to_everybody(preview: Preview) -> None:
     )
 
 
+def test_those_placed_in_work_are_those_of_the_return_by_who_they_are(home: Home, preview: Preview) -> None:
+    """The kinds of work are coded as nobody told us; how many are in any, and who they are, is known."""
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        ((working, young),) = connection.execute(
+            """
+            select
+                count(distinct placed.requests_id),
+                count(distinct placed.requests_id)
+                    filter (datesub('year', person.person_birth_date, header.reference_date) < 18)
+            from sen2.sen2_placement_detail as placed
+            inner join sen2.sen2_person as person using (person_id)
+            cross join sen2.sen2_header as header
+            where placed.placement_rank = 1 and placed.wbp is not null
+                and coalesce(placed.leaving_date > header.reference_date, true)
+            """
+        ).fetchall()
+    assert int(everybody(preview, "work_based_placements")["open_wbp"]) == working > 0
+    for topic in ("Young persons age", "Sex", "Ethnicity"):
+        assert sum(by(preview, "work_based_placements", topic, "open_wbp").values()) == working
+    ages = by(preview, "work_based_placements", "Young persons age", "open_wbp")
+    assert sum(ages.get(age, 0) for age in ("age 15 and under", "age 16", "age 17")) == young
+
+
 def test_plans_of_the_years_before_are_those_in_force_on_their_survey_days_and_begun_and_ceased_in_them(
     home: Home, preview: Preview
 ) -> None:
@@ -249,8 +272,8 @@ def test_the_needs_of_new_plans_are_by_the_ages_that_new_plans_are(preview: Prev
 
 
 def test_what_is_not_held_is_marked_and_the_reason_told(preview: Preview) -> None:
-    (of_everybody,) = rows_of(preview, "work_based_placements")
-    assert {of_everybody[column] for column in ("open_wbp", "open_trainee")} == {"x"}
+    of_everybody = everybody(preview, "work_based_placements")
+    assert {of_everybody[column] for column in ("open_supp_intern", "open_apprentice", "open_trainee")} == {"x"}
     readme = (preview.folder / "README.txt").read_text(encoding="utf-8")
     assert readme.startswith("PROVISIONAL. FOR OFFICERS ONLY, NEVER PUBLIC")
     assert f"as at {preview.as_at}" in readme
