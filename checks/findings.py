@@ -1,6 +1,6 @@
 """Captures what failed rules found, each record with its file, its row and its child, into ``checks.finding``.
 
-The rule's own query is run again, so that it is stated once; nothing is fetched into Python.
+The rows are those of the rule's own query, which is stated once; nothing is fetched into Python.
 """
 
 from __future__ import annotations
@@ -120,9 +120,9 @@ def register_fixed(connection: duckdb.DuckDBPyConnection, fixed: pa.Table) -> No
 
 
 def _capture_rows(connection: duckdb.DuckDBPyConnection, number: int, result: RuleResult) -> None:
-    """Runs the rule's query once more, into ``finding_row``."""
-    query = result.rule.query
-    given = {row[0] for row in connection.execute(f"describe {query}").fetchall()}
+    """What the rule found, into ``finding_row``: as it was kept, else by its query once more."""
+    rows = f"from {result.rows}" if result.rows else result.rule.query
+    given = {row[0] for row in connection.execute(f"describe {rows}").fetchall()}
     whole = result.rule.dataset.partition("/")[2]
     extract, _, table = whole.partition("__")
     is_of_an_extract = result.layer == "landing" and bool(table)
@@ -132,7 +132,9 @@ def _capture_rows(connection: duckdb.DuckDBPyConnection, number: int, result: Ru
         for name, sql_type in ROW_TYPES.items()
     )
     bound = [value for name, value in constants.items() if name not in given]
-    connection.execute(f"insert into finding_row select {number}, {values} from ({query}\n) as failing", bound)
+    connection.execute(f"insert into finding_row select {number}, {values} from ({rows}\n) as failing", bound)
+    if result.rows:
+        connection.execute(f"drop table {result.rows}")
 
 
 def _children(connection: duckdb.DuckDBPyConnection) -> tuple[str, list[str]]:

@@ -57,13 +57,15 @@ class RuleResult:
 
     ``not_applicable`` is no pass either, but nothing is amiss: there is no last year's return, say, to compare with.
 
-    ``failed_rows`` counts rows of its query; ``seconds`` is the time its statement took.
+    ``failed_rows`` counts rows of its query; ``seconds`` is the time its statement took. ``rows`` names the temporary
+    table that has them, where they were kept.
     """
 
     rule: Rule
     outcome: Outcome
     failed_rows: int = 0
     seconds: float = 0.0
+    rows: str | None = None
 
     @property
     def rule_id(self) -> str:
@@ -114,11 +116,17 @@ def warm_up() -> None:
 
 
 class _TimedConnection:
-    """The connection as Soda sees it, with the seconds each statement took."""
+    """The connection as Soda sees it, with the seconds each statement took.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    Of the rules in ``keeping``, the rows that Soda counts are kept in a temporary table each, for who asks for them
+    afterwards: over millions of records a rule's query takes seconds, and would be run once more.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, keeping: Sequence[Rule] = ()) -> None:
         self.connection = connection
         self.statements: list[tuple[str, float]] = []
+        self._counts = {_count_of(rule.query): (rule, f"failing_{n}") for n, rule in enumerate(keeping) if rule.query}
+        self._kept: dict[tuple[str, str], str] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.connection, name)
@@ -126,9 +134,25 @@ class _TimedConnection:
     def execute(self, statement: str, *arguments: Any) -> duckdb.DuckDBPyConnection:
         started = perf_counter()
         try:
-            return self.connection.execute(statement, *arguments)
+            return self.connection.execute(self._counting_kept(statement), *arguments)
         finally:
             self.statements.append((_one_line(statement), perf_counter() - started))
+
+    def _counting_kept(self, statement: str) -> str:
+        """The statement; where it counts the rows of a rule that are to be kept, one that counts them there."""
+        rule, table = self._counts.get(_one_line(statement), (None, ""))
+        if rule is None:
+            return statement
+        try:
+            self.connection.execute(f"create or replace temporary table {table} as {rule.query}")
+        except duckdb.Error:
+            return statement  # which fails by itself, or counts what cannot be read
+        self._kept[rule.dataset, rule.rule_id] = table
+        return f"select count(*) from {table}"
+
+    def rows_of(self, rule: Rule) -> str | None:
+        """The temporary table that has the rows which the rule found; None where there is none."""
+        return self._kept.get((rule.dataset, rule.rule_id))
 
     def seconds_of(self, rule: Rule) -> float:
         """The seconds of the statements that carry the rule's query."""
@@ -136,6 +160,11 @@ class _TimedConnection:
             return 0.0
         query = _one_line(rule.query)
         return sum(seconds for statement, seconds in self.statements if query in statement)
+
+
+def _count_of(query: str) -> str:
+    """The statement, on one line, by which Soda counts the rows of a ``failed_rows`` check."""
+    return _one_line(f'WITH "failed_rows" AS (\n{query}\n) SELECT COUNT(*) FROM "failed_rows";')
 
 
 def _one_line(statement: str) -> str:
@@ -156,8 +185,12 @@ def _silent() -> Iterator[None]:
             logger.disabled = was_disabled
 
 
-def verify_contracts(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[RuleResult]:
+def verify_contracts(
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], *, is_keeping_rows: bool = False
+) -> list[RuleResult]:
     """Runs every rule of the contracts in ``paths`` and gives one result a rule, in the contracts' order.
+
+    With ``is_keeping_rows`` the rows that rules found are in temporary tables afterwards, for ``capture_findings``.
 
     A rule that Soda gives no verdict on is ``crashed``; so is a contract that cannot be read, under the rule id
     ``contract_readable``. What rules share is made in the schema ``checks`` of the open database: the macros of
@@ -178,14 +211,16 @@ def verify_contracts(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path
         for rule in contract.rules
         if rule.needs is not None and not _is_there(connection, rule)
     }
-    timed = _TimedConnection(connection)
+    rules = [rule for contract in contracts for rule in contract.rules]
+    timed = _TimedConnection(connection, rules if is_keeping_rows else ())
     verdicts = _verdicts(timed, contracts, readable, inapplicable)
     for contract in contracts:
         for rule in contract.rules:
             outcome, failed_rows = verdicts.get((contract.dataset, rule.rule_id), ("crashed", 0))
             if (contract.dataset, rule.rule_id) in inapplicable:
                 outcome = "not_applicable"
-            results.append(RuleResult(rule, outcome, failed_rows, timed.seconds_of(rule)))
+            rows = timed.rows_of(rule) if outcome == "failed" else None
+            results.append(RuleResult(rule, outcome, failed_rows, timed.seconds_of(rule), rows))
     return results
 
 

@@ -422,7 +422,7 @@ class Run:
         with self._timed("check"):
             first, last = contract_paths()
             with open_for_building(self.home.building, self.home.temporary) as connection:
-                verified = verify_contracts(connection, (*first, *inspection_contract_paths()))
+                verified = verify_contracts(connection, (*first, *inspection_contract_paths()), is_keeping_rows=True)
                 inspected = [result for result in verified if result.layer == INSPECTION_LAYER]
                 self._results = capture_findings(
                     connection,

@@ -138,7 +138,7 @@ def check_lists(home: Home, store: OperationsStore) -> CheckedLists:
         day = connection.execute("select as_at, known_at from landing.run").fetchone()
         if day is None:
             raise NoLists("The warehouse does not say of which day it is. Build it anew: send run")
-        results = verify_contracts(connection, inspection_contract_paths())
+        results = verify_contracts(connection, inspection_contract_paths(), is_keeping_rows=True)
         results = capture_findings(connection, results, store.first_seen(), seen_at=day[1])
         rows = {}
         for child_list in LISTS:

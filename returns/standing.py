@@ -195,7 +195,7 @@ def check_opened(connection: duckdb.DuckDBPyConnection, store: OperationsStore, 
     if header is None or day is None:
         raise NoReturn("The return has no header. Build it anew: send sen2 build")
     bring_previous(connection, home, header[0])
-    results = verify_contracts(connection, return_contract_paths())
+    results = verify_contracts(connection, return_contract_paths(), is_keeping_rows=True)
     results = capture_findings(connection, results, store.first_seen(), seen_at=day[1])
     (gate,) = read_gates(RETURN_GATES)
     (decision,) = decide_gates(results, [gate])

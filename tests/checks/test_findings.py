@@ -303,8 +303,19 @@ def test_a_crashed_rule_does_not_keep_what_the_others_found_from_people(warehous
     assert {result.outcome for result in verify_contracts(warehouse, worklist)} == {"passed"}
 
 
+def test_rows_kept_while_they_were_counted_give_the_same_findings(borough: Connection) -> None:
+    CEASED_WITHOUT_REASON(borough)
+    again = capture(borough)
+    kept = verify_contracts(borough, [CONTRACTS / f"{PLANS}.yml"], is_keeping_rows=True)
+    assert all(result.rows for result in kept if result.outcome == "failed" and result.rule.query)
+    capture_findings(borough, kept, known(), seen_at=KNOWN_AT)
+    assert again
+    assert findings(borough) == again
+
+
+@pytest.mark.parametrize("is_keeping_rows", [True, False])
 def test_a_rule_whose_rows_cannot_be_read_has_crashed_and_the_others_still_count(
-    tmp_path: Path,
+    tmp_path: Path, is_keeping_rows: bool
 ) -> None:
     connection = duckdb.connect()  # of its own, for a failed statement ends the transaction the fixtures work in
     make_borough(connection)
@@ -314,7 +325,8 @@ def test_a_rule_whose_rows_cannot_be_read_has_crashed_and_the_others_still_count
     contract = stated(
         "fct_plan", [rule("stops", unreadable_rows), rule("finds", "select plan_id as record_id from core.fct_plan")]
     )
-    results = verify_contracts(connection, [write(tmp_path, "fct_plan", contract)])
+    paths = [write(tmp_path, "fct_plan", contract)]
+    results = verify_contracts(connection, paths, is_keeping_rows=is_keeping_rows)
     captured = capture_findings(connection, results, known(), seen_at=KNOWN_AT)
     assert {result.rule_id: result.outcome for result in captured} == {"stops": "crashed", "finds": "failed"}
     assert [finding["rule_id"] for finding in findings(connection)] == ["finds"]
