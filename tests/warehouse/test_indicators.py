@@ -265,9 +265,10 @@ def test_a_record_with_a_fault_does_not_pass_every_check(warehouse: Warehouse, d
         "and breakdown = 'all' and period_kind = 'month'"
     )
     before = warehouse.row(query)
-    wrong = {**finding, "extract": "ehc_case", "table_name": "plan", "record_id": "P-K1"}
-    # a request with the number of a placement, of which nothing is wrong
-    other = {**wrong, "finding_key": "f2", "table_name": "request", "record_id": "L1"}
+    of_plan = {**finding, "extract": "ehc_case", "table_name": "plan", "record_id": "P-K1"}
+    wrong = {**of_plan, "child_id": "C-K1"}
+    # a request with the number of a placement, of which nothing is wrong: it is no child's record
+    other = {**of_plan, "finding_key": "f2", "table_name": "request", "record_id": "L1"}
     build_after_checks(dbt, warehouse, [wrong, other])
     assert warehouse.row(query) == {"numerator": before["denominator"] - 1, "denominator": before["denominator"]}
 
