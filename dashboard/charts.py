@@ -33,6 +33,8 @@ SIGNAL_MARKS = {
     "change": ("#6a4c93", "diamond"),
 }
 """The colour and shape of a month's mark; blue and orange are told apart by the colour-blind."""
+MOST_BARS = 40
+"""Of a breakdown into more groups a chart has the largest: more bars are not told apart."""
 DATA = "figures"
 FONT = "Arial, Helvetica, sans-serif"
 
@@ -123,6 +125,14 @@ def _is_share(unit: str, figures: Iterable[Figure]) -> bool:
     return unit == "percent" and all(figure.value is None or figure.value <= 100 for figure in figures)
 
 
+def _largest(figures: Mapping[str, Figure]) -> Mapping[str, Figure]:
+    """The figures, or of many the ``MOST_BARS`` that are of most."""
+    if len(figures) <= MOST_BARS:
+        return figures
+    by_size = sorted(figures, key=lambda value: -(figures[value].denominator or figures[value].numerator or 0))
+    return {value: figures[value] for value in by_size[:MOST_BARS]}
+
+
 class Artist:
     """Draws charts, and remembers in ``folder`` what it drew."""
 
@@ -174,9 +184,10 @@ class Artist:
         for breakdown, values in indicator.breakdowns.items():
             if all(kind not in kinds or kinds[kind].value is None for kinds in values.values()):
                 continue
+            largest = _largest({value: kinds[kind] for value, kinds in values.items() if kind in kinds})
             for value in values_in_order(breakdown, values):
-                if kind in values[value]:
-                    figure = values[value][kind]
+                if value in largest:
+                    figure = largest[value]
                     end = max((end for end in (figure.value, figure.upper) if end is not None), default=0)
                     rows.append(
                         {

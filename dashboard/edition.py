@@ -23,7 +23,8 @@ SITES = {"board": "site", "public": "public"}
 PACK, WORKBOOK = "board-pack.pdf", "indicators.xlsx"
 PERIOD_KINDS = ("month", "quarter", "year_to_date", "calendar_year", "academic_year")
 MOST_GROUPS = 100
-"""Of a breakdown into more groups, such as the wards of a whole region, pages and workbook show the largest."""
+"""Of a breakdown into more groups, such as the wards of a whole region, pages and workbook show so many at most: the
+largest of which something can be shown."""
 LATE_COMMENT_RATINGS = ("red",)
 """The ratings that an accountable manager has to comment on."""
 
@@ -206,7 +207,7 @@ class Comment:
 class Indicator:
     """An indicator with its figures: totals by kind of period in order of time, and breakdowns of the last periods.
 
-    ``left_out`` says by breakdown how many groups there are beyond ``MOST_GROUPS``, where there are any.
+    ``left_out`` says by breakdown how many groups there are besides, where there are more than ``MOST_GROUPS``.
     """
 
     indicator_id: str
@@ -429,9 +430,10 @@ def _totals(connection: duckdb.DuckDBPyConnection, audience: str) -> dict[str, d
 
 
 def _grouped(audience: str) -> str:
-    """A CTE ``grouped``: the figures of groups in the last periods, and each group's place by size in its breakdown.
+    """A CTE ``grouped``: the figures of groups in the last periods, and whether each is one of those to be told.
 
-    Sizes are as published: what is withheld of a group does not give it its place.
+    Of a breakdown into more groups than ``MOST_GROUPS`` these are the largest of which something can be shown. Sizes
+    are as published: what is withheld of a group does not give it its place.
     """
     return f"""
         with last_periods as (
@@ -462,10 +464,13 @@ def _grouped(audience: str) -> str:
                 indicator_id,
                 breakdown,
                 breakdown_value,
+                bool_or(value is not null) as is_shown,
                 row_number() over (
                     partition by indicator_id, breakdown
                     order by max(coalesce(denominator, numerator)) desc nulls last, breakdown_value
-                ) as place
+                ) as place,
+                count(*) over (partition by indicator_id, breakdown) as groups,
+                groups <= {MOST_GROUPS} or place = 1 or place <= {MOST_GROUPS} and is_shown as is_told
             from figures
             group by indicator_id, breakdown, breakdown_value
         ),
@@ -479,7 +484,7 @@ def _breakdowns(
 ) -> dict[str, dict[str, dict[str, dict[str, Figure]]]]:
     """By indicator, breakdown, value in words and kind of period: the figure of the period that ``last_of`` gives.
 
-    Of each breakdown the ``MOST_GROUPS`` largest groups.
+    Of a breakdown into many groups the largest, as ``left_out`` says.
     """
     found: dict[str, dict[str, dict[str, dict[str, Figure]]]] = {}
     for name, *values in connection.execute(
@@ -488,7 +493,7 @@ def _breakdowns(
 
         select indicator_id, {", ".join(FIGURE_COLUMNS)}
         from grouped
-        where place <= {MOST_GROUPS}
+        where is_told
         order by indicator_id, breakdown, breakdown_value
         """
     ).fetchall():
@@ -511,16 +516,16 @@ def _in_words(
 
 
 def _left_out(connection: duckdb.DuckDBPyConnection, audience: str) -> dict[str, dict[str, int]]:
-    """By indicator and breakdown: how many groups are beyond the largest ``MOST_GROUPS``."""
+    """By indicator and breakdown: how many groups are not told, of those that are too many."""
     found: dict[str, dict[str, int]] = {}
     for name, breakdown, count in connection.execute(
         f"""
         {_grouped(audience)}
 
-        select indicator_id, breakdown, max(place) - {MOST_GROUPS}
+        select indicator_id, breakdown, count(distinct breakdown_value)
         from grouped
+        where not is_told
         group by indicator_id, breakdown
-        having max(place) > {MOST_GROUPS}
         """
     ).fetchall():
         found.setdefault(name, {})[breakdown] = count

@@ -11,8 +11,8 @@ import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from dashboard.charts import Artist
-from dashboard.edition import MOST_GROUPS, PERIOD_KINDS, Edition, Indicator
+from dashboard.charts import MOST_BARS, Artist
+from dashboard.edition import PERIOD_KINDS, Edition, Indicator
 from dashboard.suppression import NOT_AVAILABLE, WITHHELD
 from dashboard.wording import (
     KINDS,
@@ -74,7 +74,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         KINDS=KINDS,
-        MOST_GROUPS=MOST_GROUPS,
+        MOST_BARS=MOST_BARS,
         NOT_AVAILABLE=NOT_AVAILABLE,
         RAG_ICONS=RAG_ICONS,
         RATINGS=RATINGS,

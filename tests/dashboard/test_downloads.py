@@ -115,3 +115,15 @@ def test_of_many_groups_the_largest_are_shown_and_how_many_are_left_out_is_said(
     assert whole.left_out == {}
     assert set(few.breakdowns["area"]) == set(sorted(sizes, key=lambda area: (-sizes[area], area))[:2])
     assert few.left_out["area"] == len(sizes) - 2
+
+
+def test_of_many_groups_those_of_which_nothing_can_be_shown_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.edition.MOST_GROUPS", 3)
+    with invented_edition(months=14, monthly=60) as connection:
+        connection.execute(
+            "update dashboard.indicator_board set value = null, numerator = null, denominator = null, "
+            "suppressed = true, shown = '[c]' where breakdown = 'area' and breakdown_value in ('North', 'South')"
+        )
+        few = next(i for i in read_edition(connection, "board").indicators if i.indicator_id == "issued0")
+    assert set(few.breakdowns["area"]) == {"Market Ward (East)", "West"}
+    assert few.left_out["area"] == 2
