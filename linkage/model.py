@@ -6,6 +6,7 @@ alone, and a pair that has not changed need not be scored again.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from dataclasses import dataclass, field
@@ -78,13 +79,43 @@ def model_in_use(connection: duckdb.DuckDBPyConnection, records: str, kept: str 
     return _trained(connection, records, count, moment)
 
 
-def linker_on(connection: duckdb.DuckDBPyConnection, records: str, settings: dict[str, Any]) -> Any:
-    """Splink's linker on the table ``records``, silent."""
+@functools.cache
+def _without_tables() -> Any:
+    """Splink's way to DuckDB with each of its steps as a view, not as a table."""
+    from splink import DuckDBAPI
+
+    class InOneGo(DuckDBAPI):
+        def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+            super().__init__(connection)
+            self._made: list[str] = []
+
+        def _setup_for_execute_sql(self, sql: str, physical_name: str) -> str:
+            self._made.append(physical_name)
+            return f"create or replace temporary view {physical_name} as {sql}"
+
+        def delete_table_from_database(self, name: str) -> None:
+            """Nothing yet: what Splink has done with, a view that it gives may still read."""
+
+        def delete_tables_created_by_splink_from_db(self) -> None:
+            for name in self._made:
+                self._execute_sql_against_backend(f"drop view if exists {name}")
+
+    return InOneGo
+
+
+def linker_on(
+    connection: duckdb.DuckDBPyConnection, records: str, settings: dict[str, Any], *, is_in_one_go: bool = False
+) -> Any:
+    """Splink's linker on the table ``records``, silent.
+
+    With ``is_in_one_go`` its steps are done when their outcome is read, and only what is read of it: Splink writes down
+    every text that it compares of millions of pairs.
+    """
     from splink import DuckDBAPI, Linker
 
     logging.getLogger("splink").setLevel(logging.ERROR)  # its warnings speak to analysts at a notebook
     connection.execute(f"create or replace temporary view linked as from {records}")  # Splink knows no schemas
-    database = DuckDBAPI(connection)
+    database = (_without_tables() if is_in_one_go else DuckDBAPI)(connection)
     return Linker(database.register("linked", table_name="records"), settings, log_level=None)
 
 

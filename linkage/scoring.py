@@ -102,7 +102,8 @@ def _score(connection: duckdb.DuckDBPyConnection, records: str, model: Model) ->
         "unique_id_column_name": "record_number",
         "blocking_rules_to_generate_predictions": [{"blocking_rule": "l.record_number = r.record_number"}],
     }
-    linker = linker_on(connection, f"(select record_number, {', '.join(COMPARED)} from {records})", settings)
+    compared = f"(select record_number, {', '.join(COMPARED)} from {records})"
+    linker = linker_on(connection, compared, settings, is_in_one_go=True)
     database = linker._db_api
     try:
         for column, terms in term_tables(model).items():
