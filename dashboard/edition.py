@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from connectors.configuration import DashboardSettings
+from connectors.errors import SendError
 from dashboard.signals import find_signals
 from dashboard.suppression import suppress
 from dashboard.wording import value_in_words
@@ -358,12 +359,31 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, A
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
+class OfAnotherRelease(SendError):
+    """The published tables are not those that this release makes."""
+
+
 def read_edition(
     connection: duckdb.DuckDBPyConnection,
     audience: str,
     comments: Mapping[str, Sequence[Comment]] | None = None,
 ) -> Edition:
-    """What the pages of ``audience`` say, from the product's tables. The public's has no comments and no plan."""
+    """What the pages of ``audience`` say, from the product's tables. The public's has no comments and no plan.
+
+    Raises ``OfAnotherRelease`` where the tables were published before an update that changed them.
+    """
+    try:
+        return _read_edition(connection, audience, comments)
+    except (duckdb.CatalogException, duckdb.BinderException):
+        raise OfAnotherRelease(
+            "The dashboard that stands was published by another release of this software, and its pages stay as they "
+            "are. Publish it anew: send run"
+        ) from None
+
+
+def _read_edition(
+    connection: duckdb.DuckDBPyConnection, audience: str, comments: Mapping[str, Sequence[Comment]] | None
+) -> Edition:
     (about,) = _rows(connection, "from edition")
     is_board = audience == "board"
     totals = _totals(connection, audience)

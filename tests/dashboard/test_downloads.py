@@ -10,7 +10,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from connectors.configuration import DashboardSettings
-from dashboard.edition import read_edition
+from dashboard.edition import OfAnotherRelease, read_edition
 from dashboard.pack import write_pack
 from dashboard.pages import write_downloads
 from dashboard.workbook import write_workbook
@@ -127,3 +127,10 @@ def test_of_many_groups_those_of_which_nothing_can_be_shown_are_left_out(monkeyp
         few = next(i for i in read_edition(connection, "board").indicators if i.indicator_id == "issued0")
     assert set(few.breakdowns["area"]) == {"Market Ward (East)", "West"}
     assert few.left_out["area"] == 2
+
+
+def test_a_dashboard_published_before_an_update_changed_its_tables_says_how_to_publish_it_anew() -> None:
+    with invented_edition(months=14, monthly=60) as connection:
+        connection.execute("drop table dashboard.area")
+        with pytest.raises(OfAnotherRelease, match="send run"):
+            read_edition(connection, "board")
