@@ -241,6 +241,27 @@ def test_the_rules_on_the_dashboard_pass_and_find_what_is_wrong(warehouse: Wareh
     }
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "found"), [("numerator = 113, children = 1", 1), ("numerator = 1, children = 1", 0)]
+)
+def test_no_session_attended_is_said_of_a_child_but_no_place_filled_of_none(
+    warehouse: Warehouse, elsewhere: str, found: int
+) -> None:
+    connection = warehouse.connection
+    connection.execute("drop table checks.extract")
+    connection.execute('create table landing.quarantine (extract varchar, "table" varchar, record_id varchar)')
+    rows = "from dashboard.indicator where indicator_id = 'active_plans'"
+    assert connection.execute(f"select count(*) > 1 {rows}").fetchone() == (True,)
+    connection.execute(
+        f"update dashboard.indicator set denominator = 120, {elsewhere} where rowid in (select rowid {rows})"
+    )
+    connection.execute(
+        f"update dashboard.indicator set numerator = 0, children = 0 where rowid = (select min(rowid) {rows})"
+    )
+    results = verify_contracts(connection, [CONTRACTS / "dashboard" / "indicator.yml"])
+    assert [r.failed_rows for r in results if r.rule_id == "indicator_of_no_child"] == [found]
+
+
 def test_a_mended_fault_is_counted_in_the_weeks_it_took(warehouse: Warehouse, dbt: Dbt) -> None:
     found = datetime(2025, 5, 5, 20)
     fixed = [{"owner": "sen_team", "first_seen_at": found, "fixed_at": found + timedelta(weeks=w)} for w in (1, 3)]
